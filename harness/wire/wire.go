@@ -1,0 +1,74 @@
+// Package wire shows bytes to people: it reads and writes annotated hex,
+// dissects messages into fields, lists them, and explains how one message
+// differs from another.
+//
+// In a test, one call gives the whole message:
+//
+//	want := wire.Load(t, "dns/message/answer.hex")
+//	if diff := wire.Diff(got, want); diff != "" {
+//		r.Errorf("Append(nil, m)\n\n%s", diff)
+//	}
+//
+// No line that it writes is longer than 72 columns, so that it stays within 80
+// after the indentation of go test.
+package wire
+
+// Dissection is a message and what its bytes mean. The zero value is an empty
+// message.
+type Dissection struct {
+	Name     string   // where it came from: "testdata/dns/name/pointer.hex", or ""
+	Head     []string // the comment lines at the head of its file
+	Protocol string   // what dissected it: "dns", or "" for none
+	Msg      []byte
+	Fields   []Field // in order, each byte in exactly one
+	Faults   []Fault // in order; none when all of it makes sense
+}
+
+// Field is a stretch of a message that has one meaning.
+type Field struct {
+	Off, Len int    // bytes, from the start of the message; Len is at least 1
+	Section  string // what begins here: "answer 2 of 3", or "" within a section
+	Name     string // "TTL"; "" where the text says it all
+	Text     string // "3600 s"
+	Bits     []Bit  // the parts of a word of flags, or nil
+}
+
+// Label returns name and text in one, as listings show them: "TTL 3600 s".
+func (f Field) Label() string {
+	if f.Name == "" || f.Text == "" {
+		return f.Name + f.Text
+	}
+	return f.Name + " " + f.Text
+}
+
+// End returns the offset behind the field.
+func (f Field) End() int { return f.Off + f.Len }
+
+// Bit is a flag, or a small number, inside a field that is at most 8 bytes long.
+type Bit struct {
+	Name  string              // "AA"
+	Shift int                 // of its lowest bit, in the field read as big-endian
+	Width int                 // in bits
+	Text  func(v uint) string // what a value means, or nil
+}
+
+// Fault is a place where a message does not make sense.
+type Fault struct {
+	Off int    // of the field at fault, or the length of a message that ends too early
+	Why string // what is wrong and by which RFC
+}
+
+// Mark points at a byte in a listing.
+type Mark struct {
+	Off  int
+	Note string // "you stopped before this"
+}
+
+// Bytes is the Dissection of a message of no known protocol: one field.
+func Bytes(msg []byte) Dissection {
+	d := Dissection{Msg: msg}
+	if len(msg) > 0 {
+		d.Fields = []Field{{Len: len(msg)}}
+	}
+	return d
+}

@@ -60,6 +60,10 @@ var load = sync.OnceValues(func() (readme.Doc, error) {
 	return readme.Parse(string(src)), err
 })
 
+// T returns what r reports to. A helper of a test calls r.T().Helper(), so that
+// a failure bears the line of the test and not the helper's.
+func (r *R) T() rapid.TB { return r.t }
+
 // Errorf fails the test and goes on. The text, which may have several lines,
 // stands below the rule.
 func (r *R) Errorf(format string, args ...any) {

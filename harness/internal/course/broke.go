@@ -1,0 +1,321 @@
+package course
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// broke tells what ended the run before its own end, nil if nothing did.
+func (e *events) broke(s Spec) *Failure {
+	var f *Failure
+	switch {
+	case len(e.build) > 0 && e.final != "pass":
+		return e.buildFailure(s)
+	case e.flood:
+		f = &Failure{Kind: ByOutput, Text: fmt.Sprintf("printed more than %d MiB, and was stopped. It began:\n\n%s", maxOutput>>20, e.beginning())}
+	case e.late.Load():
+		f = &Failure{Kind: ByTimeout, Text: fmt.Sprintf("did not come to an end within %v, and was killed.", s.Timeout)}
+	case !e.started:
+		return &Failure{Kind: BySetup, Text: "go test could not begin:\n" + strings.TrimSpace(e.stderr)}
+	case e.ended, e.final == "skip": // skip: there are no test files
+		return nil
+	default:
+		f = e.crash(s)
+	}
+	if f.Test == "" {
+		f.Test = e.running()
+	}
+	if f.Test != "" && f.Printed == "" {
+		_, f.Printed = e.messages(top(f.Test))
+	}
+	return f
+}
+
+// running returns the innermost test that began last and did not end.
+func (e *events) running() string {
+	for _, l := range slices.Backward(e.lines) {
+		if p := e.tests[l.test]; p != nil && p.runs > p.passes+p.fails+p.skips {
+			return l.test
+		}
+	}
+	for _, l := range slices.Backward(e.lines) { // a panic counts as its test's end
+		if p := e.tests[l.test]; p != nil && p.fails > 0 {
+			return l.test
+		}
+	}
+	return ""
+}
+
+// beginning returns the first lines that the running test printed.
+func (e *events) beginning() string {
+	_, printed := e.messages(top(e.running()))
+	if printed == "" {
+		printed = e.printed()
+	}
+	lines := strings.SplitAfterN(printed[:min(len(printed), 2000)], "\n", 11)
+	return strings.TrimRight(strings.Join(lines[:min(len(lines), 10)], ""), "\n")
+}
+
+const loopEnds = "The run ends here: a loop in a goroutine" // harness/rule says so
+
+// crash explains a process that did not come to the end of its tests.
+func (e *events) crash(s Spec) *Failure {
+	var text []string
+	for _, l := range e.lines {
+		text = append(text, strings.TrimRight(l.text, "\r\n"))
+	}
+	for i, l := range text {
+		switch {
+		case strings.HasPrefix(l, loopEnds):
+			return &Failure{Kind: ByLoop, Test: e.lastFailed(), Text: "The tests after it did not run: a loop cannot be stopped from outside."}
+		case strings.HasPrefix(l, "signal: "):
+			return signalled(strings.TrimPrefix(l, "signal: "))
+		case strings.HasPrefix(l, "panic: "), strings.HasPrefix(l, "fatal error: "):
+			if stacks := parseStacks(text[i:], s.Root); len(stacks) > 0 {
+				return died(text[i:], stacks, s)
+			}
+		}
+	}
+	f := &Failure{Kind: ByExit, Text: "The process ended itself (os.Exit, log.Fatal), and the tests with it."}
+	if e.final == "pass" {
+		f.Kind = ByNotRun // with exit code 0: nothing failed, nothing is proven
+	}
+	calls := exits(s)
+	if len(calls) > 0 {
+		f.File, f.Line = calls[0].file, calls[0].line
+		f.Text += "\n" + at(calls)
+	}
+	return f
+}
+
+func (e *events) lastFailed() string {
+	for _, l := range slices.Backward(e.lines) {
+		if p := e.tests[l.test]; p != nil && p.fails > 0 {
+			return l.test
+		}
+	}
+	return ""
+}
+
+func signalled(name string) *Failure {
+	if name == "killed" {
+		return &Failure{Kind: ByMemory, Text: "The tests were killed from outside. Most often that is the system, when memory runs out."}
+	}
+	return &Failure{Kind: ByFatal, Text: "The process was ended by a signal: " + name + "."}
+}
+
+// died explains a panic or a fatal error of the runtime by its text and stacks.
+func died(text []string, stacks []stack, s Spec) *Failure {
+	what := strings.TrimSuffix(text[0], " [recovered, repanicked]")
+	st := pick(stacks, s)
+	f := &Failure{Kind: ByPanic}
+	var head string
+	switch {
+	case strings.HasPrefix(what, "panic: test timed out after"):
+		f.Kind, head = ByTimeout, fmt.Sprintf("The tests did not come to an end within %v.", s.Timeout)
+	case strings.HasPrefix(what, "panic: unexpected call to os.Exit"):
+		f.Kind, head = ByExit, "The code called os.Exit, which ends the tests too."
+	case strings.HasPrefix(what, "panic: "):
+		head = "The code panicked: " + strings.TrimPrefix(what, "panic: ")
+	case strings.Contains(what, "out of memory"):
+		f.Kind, head = ByMemory, "The code used up the memory."
+	case strings.Contains(what, "stack overflow"):
+		f.Kind, head = ByFatal, "The code calls itself without end (stack overflow)."
+	case strings.Contains(what, "all goroutines are asleep"):
+		f.Kind, head = ByFatal, "Every goroutine waits for another (deadlock)."
+	default:
+		f.Kind, head = ByFatal, "The Go runtime stopped the program: "+strings.TrimPrefix(what, "fatal error: ")
+	}
+	f.Text = head
+	if own := st.own(s); len(own) > 0 {
+		f.File, f.Line = own[0].file, own[0].line
+		f.Text += "\n" + at(own)
+	}
+	if !st.inTest && st.created.file != "" && f.Kind != ByTimeout {
+		f.Text += fmt.Sprintf("\n  in a goroutine started at %s:%d, by %s", st.created.file, st.created.line, st.created.fn)
+	}
+	return f
+}
+
+// call is one frame of a stack that lies in the repository.
+type call struct {
+	file string // below the root, with slashes
+	line int
+	fn   string // "name.Parse"
+}
+
+func at(calls []call) string {
+	var out []string
+	for _, c := range calls[:min(len(calls), 6)] {
+		l := fmt.Sprintf("  at %s:%d", c.file, c.line)
+		if c.fn != "" {
+			l += ", in " + c.fn
+		}
+		out = append(out, l)
+	}
+	return strings.Join(out, "\n")
+}
+
+// stack is one goroutine of a traceback.
+type stack struct {
+	calls   []call // innermost first
+	inTest  bool   // the goroutine of a test
+	created call   // who started it
+}
+
+// own returns the calls in the learner's part: not in a test, a harness
+// folder, or the module cache.
+func (st stack) own(Spec) []call {
+	var own []call
+	for _, c := range st.calls {
+		if (strings.HasPrefix(c.file, "katas/") || strings.HasPrefix(c.file, "solutions/")) && !strings.HasSuffix(c.file, "_test.go") {
+			own = append(own, c)
+		}
+	}
+	if own == nil {
+		for _, c := range st.calls {
+			if strings.HasSuffix(c.file, "_test.go") {
+				own = append(own, c)
+			}
+		}
+	}
+	return own
+}
+
+// pick returns the stack that tells most: the first one with the learner's
+// code, else the first.
+func pick(stacks []stack, s Spec) stack {
+	for _, st := range stacks {
+		for _, c := range st.own(s) {
+			if !strings.HasSuffix(c.file, "_test.go") {
+				return st
+			}
+		}
+	}
+	for _, st := range stacks {
+		if len(st.own(s)) > 0 {
+			return st
+		}
+	}
+	return stacks[0]
+}
+
+var (
+	goroutineLine = regexp.MustCompile(`^goroutine \d+ .*\[.*\]:$`)
+	placeLine     = regexp.MustCompile(`^\t(.+\.go):(\d+)( \+0x[0-9a-f]+)?$`)
+)
+
+// parseStacks reads the goroutines of a traceback.
+func parseStacks(text []string, root string) []stack {
+	var stacks []stack
+	for i, l := range text {
+		if goroutineLine.MatchString(l) {
+			stacks = append(stacks, stack{})
+			continue
+		}
+		m := placeLine.FindStringSubmatch(l)
+		if m == nil || len(stacks) == 0 {
+			continue
+		}
+		st := &stacks[len(stacks)-1]
+		fn := text[i-1]
+		creator, isCreator := strings.CutPrefix(fn, "created by ")
+		if strings.HasPrefix(fn, "testing.tRunner(") {
+			st.inTest = true
+		}
+		c := call{file: below(root, m[1]), fn: shortName(fn)}
+		c.line, _ = strconv.Atoi(m[2])
+		switch {
+		case c.file == "":
+		case isCreator:
+			creator, _, _ = strings.Cut(creator, " in goroutine")
+			c.fn = shortName(creator)
+			st.created = c
+		default:
+			st.calls = append(st.calls, c)
+		}
+	}
+	return stacks
+}
+
+// shortName turns "example.com/kata/name.Parse(0xc0, …)" into "name.Parse".
+func shortName(fn string) string {
+	if cut := strings.LastIndex(fn, "("); cut > 0 && strings.HasSuffix(fn, ")") {
+		fn = fn[:cut]
+	}
+	return fn[strings.LastIndex(fn, "/")+1:]
+}
+
+// below returns file as a path below root, with slashes; "" when it is not.
+func below(root, file string) string {
+	rel, err := filepath.Rel(root, filepath.FromSlash(file))
+	if err != nil || !filepath.IsLocal(rel) {
+		return ""
+	}
+	return filepath.ToSlash(rel)
+}
+
+var buildLine = regexp.MustCompile(`^(?:vet: )?(\S+\.go):(\d+):(?:(\d+):)? (.*)$`)
+
+// buildFailure explains what go said before any test ran.
+func (e *events) buildFailure(s Spec) *Failure {
+	f := &Failure{Kind: ByCompile}
+	for _, l := range e.build {
+		if strings.HasPrefix(l, "# [") {
+			f.Kind = ByVet
+		}
+	}
+	if slices.ContainsFunc(e.lines, func(l line) bool { return strings.Contains(l.text, "[setup failed]") }) {
+		f.Kind = BySetup
+	}
+	var text []string
+	seen := map[string]bool{}
+	for _, l := range e.build {
+		m := buildLine.FindStringSubmatch(l)
+		switch {
+		case strings.HasPrefix(l, "# ") || seen[l]:
+		case m == nil:
+			if f.More == 0 && strings.TrimSpace(l) != "" {
+				text = append(text, l) // more about the first error
+			}
+		case f.File == "":
+			f.File = filepath.ToSlash(strings.TrimPrefix(m[1], "./"))
+			f.Line, _ = strconv.Atoi(m[2])
+			col, _ := strconv.Atoi(m[3])
+			text = append(text, fmt.Sprintf("%s:%s: %s", f.File, m[2], m[4]))
+			text = append(text, source(s, f.File, f.Line, col)...)
+		default:
+			f.More++
+		}
+		seen[l] = true
+	}
+	f.Text = strings.Join(text, "\n")
+	return f
+}
+
+// source returns the line that an error is about, and a caret below its column
+// (a byte, from 1), or nothing when it cannot be read.
+func source(s Spec, file string, line, col int) []string {
+	src, err := os.ReadFile(filepath.Join(s.Root, filepath.FromSlash(file)))
+	lines := strings.Split(string(src), "\n")
+	if err != nil || line < 1 || line > len(lines) {
+		return nil
+	}
+	l := strings.TrimRight(lines[line-1], "\r")
+	out := []string{"", "    " + l}
+	if col > 0 && col <= len(l)+1 {
+		pad := strings.Map(func(r rune) rune {
+			if r == '\t' {
+				return r
+			}
+			return ' '
+		}, l[:col-1])
+		out = append(out, "    "+pad+"^")
+	}
+	return out
+}

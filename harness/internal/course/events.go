@@ -1,0 +1,347 @@
+package course
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// event is one line of go test -json (go doc test2json, and for builds go help
+// buildjson).
+type event struct {
+	Action      string
+	Package     string
+	Test        string
+	Elapsed     float64 // seconds
+	Output      string
+	Key, Value  string // of an attribute
+	FailedBuild string
+}
+
+// events is what a run has told.
+type events struct {
+	tests   map[string]*progress // by full name: "TestShort/empty"
+	lines   []line               // what was printed, in order
+	build   []string             // what the compiler, vet and go list said
+	stderr  string
+	started bool   // the tests began: everything was built
+	ended   bool   // testing said PASS or FAIL: it came to its own end
+	final   string // how the package ended: "pass", "fail", or "" when it was cut off
+	broken  string // what could not be built
+	cached  bool
+	size    int  // bytes printed
+	flood   bool // more than maxOutput
+	late    atomic.Bool
+
+	limit *time.Timer   // kills the run
+	grace time.Duration // what limit is set to when the tests begin
+}
+
+type progress struct {
+	runs, passes, fails, skips int
+	rule                       int
+	elapsed                    float64
+}
+
+type line struct{ test, text string }
+
+func newEvents() *events { return &events{tests: map[string]*progress{}} }
+
+var errFlood = errors.New("more output than anyone reads")
+
+// read takes in go test's output to its end; the error says why it stopped
+// before.
+func (e *events) read(r io.Reader) error {
+	in := bufio.NewReader(r)
+	for {
+		src, err := in.ReadBytes('\n')
+		if len(src) > 0 {
+			var ev event
+			if json.Unmarshal(src, &ev) == nil && ev.Action != "" {
+				e.take(ev)
+			} else {
+				e.print("", string(src)) // go's own words, outside of the protocol
+			}
+		}
+		if e.size > maxOutput {
+			e.flood = true
+			return errFlood
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+func (e *events) take(ev event) {
+	switch ev.Action {
+	case "build-output":
+		e.build = append(e.build, strings.TrimSuffix(ev.Output, "\n"))
+		return
+	case "start":
+		e.started = true
+		e.limit.Reset(e.grace)
+		return
+	case "output":
+		e.print(ev.Test, ev.Output)
+		return
+	}
+	if ev.Test == "" {
+		if ev.Action == "pass" || ev.Action == "fail" || ev.Action == "skip" {
+			e.final, e.broken = ev.Action, ev.FailedBuild
+		}
+		return
+	}
+	p := e.tests[ev.Test]
+	if p == nil {
+		p = new(progress)
+		e.tests[ev.Test] = p
+	}
+	switch ev.Action {
+	case "run":
+		p.runs++
+	case "attr":
+		if ev.Key == "rule" {
+			p.rule, _ = strconv.Atoi(ev.Value)
+		}
+	case "pass":
+		p.passes++
+		p.elapsed += ev.Elapsed
+	case "fail":
+		p.fails++
+		p.elapsed += ev.Elapsed
+	case "skip":
+		p.skips++
+	}
+}
+
+func (e *events) print(test, text string) {
+	e.size += len(text)
+	if text == "PASS\n" || text == "FAIL\n" {
+		e.ended = true
+		return
+	}
+	if test == "" && strings.HasPrefix(text, "ok  \t") && strings.Contains(text, "\t(cached)") {
+		e.cached = true
+	}
+	e.lines = append(e.lines, line{test, text})
+}
+
+// ran returns the full names of top and its subtests, as far as they ran.
+func (e *events) ran(top string) []string {
+	var names []string
+	for name := range e.tests {
+		if name == top || strings.HasPrefix(name, top+"/") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// result tells how a test ended that had to run count times; broke is what
+// ended the run early, if anything did.
+func (e *events) result(name string, count int, broke *Failure) Result {
+	r := Result{Name: name}
+	var sum progress
+	open := false
+	for _, full := range e.ran(name) {
+		p := e.tests[full]
+		sum.fails += p.fails
+		sum.skips += p.skips
+		open = open || p.runs > p.passes+p.fails+p.skips
+		if r.Rule == 0 {
+			r.Rule = p.rule
+		}
+	}
+	p := e.tests[name]
+	if p == nil {
+		return r
+	}
+	r.Elapsed = time.Duration(p.elapsed * float64(time.Second))
+	switch {
+	case broke != nil && broke.Kind == ByLoop && open && sum.fails == 0:
+		return r // it was stopped before its first line
+	case broke != nil && broke.Kind != ByLoop && top(broke.Test) == name && name != "":
+		r.Outcome, r.Failure = Failed, broke
+		if !broke.red() {
+			r.Outcome = Began
+		}
+		if broke.Rule == 0 {
+			broke.Rule = r.Rule
+		}
+	case sum.fails > 0:
+		r.Outcome, r.Failure = Failed, e.failure(name)
+		if r.Failure.Rule == 0 {
+			r.Failure.Rule = r.Rule
+		}
+	case sum.skips > 0:
+		r.Outcome, r.Failure = Skipped, e.skipped(name)
+		r.Failure.Rule = r.Rule
+	case open:
+		r.Outcome = Began
+	case p.passes >= count:
+		r.Outcome = Passed
+	}
+	return r
+}
+
+func top(test string) string {
+	name, _, _ := strings.Cut(test, "/")
+	return name
+}
+
+// message is what a test said by t.Error, t.Log and the like.
+type message struct {
+	test, file string
+	line       int
+	text       string // without place and indentation
+}
+
+var (
+	messageStart = regexp.MustCompile(`^(.*?)    (\S+\.go):(\d+): (.*)$`)
+	frameLine    = regexp.MustCompile(`^\s*(=== (RUN|PAUSE|CONT|NAME|ATTR)|--- (PASS|FAIL|SKIP):) `)
+	ruleStart    = regexp.MustCompile(`^rule (\d+): `)
+)
+
+const indent = "        " // of a message's second and later lines
+
+// messages tells what a test and its subtests said apart from what their code
+// printed.
+func (e *events) messages(name string) (said []message, printed string) {
+	var out strings.Builder
+	inside := false // a message
+	for _, l := range e.lines {
+		if top(l.test) != name {
+			continue
+		}
+		text := strings.TrimRight(l.text, "\r\n")
+		if frameLine.MatchString(text) {
+			inside = false
+			continue
+		}
+		if rest, ok := strings.CutPrefix(text, indent); ok && inside {
+			said[len(said)-1].text += "\n" + rest
+			continue
+		}
+		m := messageStart.FindStringSubmatch(text)
+		if inside = m != nil; !inside {
+			out.WriteString(l.text)
+			continue
+		}
+		if m[1] != "" {
+			out.WriteString(m[1] + "\n")
+		}
+		at, _ := strconv.Atoi(m[3])
+		said = append(said, message{l.test, m[2], at, m[4]})
+	}
+	return said, out.String()
+}
+
+// failure explains why a test failed: by the first message that names a rule,
+// else by everything that it said.
+func (e *events) failure(name string) *Failure {
+	said, printed := e.messages(name)
+	if f := e.race(name); f != nil {
+		return f
+	}
+	f := &Failure{Kind: ByTest, Test: e.deepest(name), Printed: printed}
+	first := slices.IndexFunc(said, func(m message) bool { return ruleStart.MatchString(m.text) })
+	if first >= 0 {
+		m := said[first]
+		f.Test, f.File, f.Line = m.test, m.file, m.line
+		f.Rule, _ = strconv.Atoi(ruleStart.FindStringSubmatch(m.text)[1])
+		f.Text = m.place()
+		for _, m := range said[first+1:] {
+			if ruleStart.MatchString(m.text) {
+				f.More++
+			}
+		}
+		return f
+	}
+	var texts []string
+	for _, m := range said {
+		texts = append(texts, m.place())
+	}
+	switch {
+	case len(said) > 0:
+		f.Test, f.File, f.Line = said[0].test, said[0].file, said[0].line
+		f.Text = strings.Join(texts, "\n")
+	case printed != "":
+		f.Text, f.Printed = strings.TrimRight(printed, "\n"), "" // an example: got and want
+	default:
+		f.Text = "It failed without saying why."
+	}
+	return f
+}
+
+func (m message) place() string { return m.file + ":" + strconv.Itoa(m.line) + ": " + m.text }
+
+// deepest returns the first subtest that failed and has none below it that did.
+func (e *events) deepest(name string) string {
+	found := name
+	for _, full := range e.ran(name) {
+		if e.tests[full].fails > 0 && strings.HasPrefix(full, found) {
+			found = full
+		}
+	}
+	return found
+}
+
+func (e *events) skipped(name string) *Failure {
+	said, _ := e.messages(name)
+	f := &Failure{Kind: BySkip, Test: name, Text: name + " was skipped, so it proves nothing."}
+	for _, full := range e.ran(name) {
+		if e.tests[full].skips == 0 {
+			continue
+		}
+		f.Test, f.Text = full, full+" was skipped, so it proves nothing."
+		for _, m := range said {
+			if m.test == full {
+				f.File, f.Line = m.file, m.line
+				f.Text += "\n" + m.place()
+			}
+		}
+	}
+	return f
+}
+
+// printed returns what was printed outside of any test.
+func (e *events) printed() string {
+	var out strings.Builder
+	for _, l := range e.lines {
+		if l.test == "" && !packageLine.MatchString(l.text) {
+			out.WriteString(l.text)
+		}
+	}
+	return out.String()
+}
+
+var packageLine = regexp.MustCompile(`^(ok  |FAIL|---|\?   )\s`)
+
+// unproven says why a run without any failure is no proof.
+func (e *events) unproven(names []string, v Verdict) *Failure {
+	f := &Failure{Kind: ByNotRun}
+	for _, t := range v.Tests {
+		if t.Outcome != Passed {
+			f.Test, f.Rule = t.Name, t.Rule
+			f.Text = t.Name + " is in the kata's files, but it " + map[Outcome]string{
+				NotRun: "did not run.", Began: "did not come to its end."}[t.Outcome] +
+				"\nWhat could keep it from that: a TestMain, or a change of the test flags, in this folder."
+			return f
+		}
+	}
+	if len(names) == 0 {
+		f.Text = "There is no test in this folder."
+		return f
+	}
+	f.Text = "Every test passed, and yet go test did not say that the package did."
+	return f
+}

@@ -24,6 +24,7 @@ import (
 	"testing"
 
 	"github.com/example/netkata/harness/internal/readme"
+	"github.com/example/netkata/harness/internal/trace"
 	"pgregory.net/rapid"
 )
 
@@ -40,7 +41,7 @@ func New(t testing.TB, number int) *R {
 	t.Helper()
 	if gaveUp.Load() && !strings.Contains(t.Name(), "/") {
 		// The test that gave up is printed by now.
-		fmt.Println("The run ends here: a loop in a goroutine cannot be stopped from outside.")
+		fmt.Println(trace.LoopEnds)
 		os.Exit(1)
 	}
 	doc, err := load()
@@ -93,6 +94,9 @@ func (r *R) Do(call func() string, f func()) {
 	if gaveUp.Load() {
 		r.t.FailNow()
 	}
+	if traced {
+		fmt.Printf("%s%q\n", trace.Call, call())
+	}
 	out := watch(f)
 	switch {
 	case out.ok:
@@ -108,6 +112,9 @@ func (r *R) Do(call func() string, f func()) {
 		r.Fatalf("%s\n%s\n%s", call(), out.panic, out.where)
 	}
 }
+
+// traced says that whoever runs the tests wants to see each call.
+var traced = os.Getenv(trace.Env) != ""
 
 // gaveUp is set once some call was given up, which is still running.
 var gaveUp atomic.Bool

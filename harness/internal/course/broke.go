@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/example/netkata/harness/internal/trace"
 )
 
 // broke tells what ended the run before its own end, nil if nothing did.
@@ -17,7 +19,7 @@ func (e *events) broke(s Spec) *Failure {
 	case len(e.build) > 0 && e.final != "pass":
 		return e.buildFailure(s)
 	case e.flood:
-		f = &Failure{Kind: ByOutput, Text: fmt.Sprintf("printed more than %d MiB, and was stopped. It began:\n\n%s", maxOutput>>20, e.beginning())}
+		f = &Failure{Kind: ByOutput, Text: "The tests printed without end, and were stopped. It began:\n\n" + e.beginning()}
 	case e.late.Load():
 		f = &Failure{Kind: ByTimeout, Text: fmt.Sprintf("did not come to an end within %v, and was killed.", s.Timeout)}
 	case !e.started:
@@ -61,8 +63,6 @@ func (e *events) beginning() string {
 	return strings.TrimRight(strings.Join(lines[:min(len(lines), 10)], ""), "\n")
 }
 
-const loopEnds = "The run ends here: a loop in a goroutine" // harness/rule says so
-
 // crash explains a process that did not come to the end of its tests.
 func (e *events) crash(s Spec) *Failure {
 	var text []string
@@ -71,7 +71,7 @@ func (e *events) crash(s Spec) *Failure {
 	}
 	for i, l := range text {
 		switch {
-		case strings.HasPrefix(l, loopEnds):
+		case strings.HasPrefix(l, trace.LoopEnds):
 			return &Failure{Kind: ByLoop, Test: e.lastFailed(), Text: "The tests after it did not run: a loop cannot be stopped from outside."}
 		case strings.HasPrefix(l, "signal: "):
 			return signalled(strings.TrimPrefix(l, "signal: "))
@@ -112,7 +112,7 @@ func signalled(name string) *Failure {
 // died explains a panic or a fatal error of the runtime by its text and stacks.
 func died(text []string, stacks []stack, s Spec) *Failure {
 	what := strings.TrimSuffix(text[0], " [recovered, repanicked]")
-	st := pick(stacks, s)
+	st := pick(stacks)
 	f := &Failure{Kind: ByPanic}
 	var head string
 	switch {
@@ -132,11 +132,14 @@ func died(text []string, stacks []stack, s Spec) *Failure {
 		f.Kind, head = ByFatal, "The Go runtime stopped the program: "+strings.TrimPrefix(what, "fatal error: ")
 	}
 	f.Text = head
-	if own := st.own(s); len(own) > 0 {
+	if own := st.own(); len(own) > 0 {
 		f.File, f.Line = own[0].file, own[0].line
 		f.Text += "\n" + at(own)
+		if f.Kind == ByTimeout && st.state != "running" {
+			f.Text += "\n  which waits: " + st.state
+		}
 	}
-	if !st.inTest && st.created.file != "" && f.Kind != ByTimeout {
+	if !st.inTest && learners(st.created.file) && f.Kind != ByTimeout {
 		f.Text += fmt.Sprintf("\n  in a goroutine started at %s:%d, by %s", st.created.file, st.created.line, st.created.fn)
 	}
 	return f
@@ -163,50 +166,60 @@ func at(calls []call) string {
 
 // stack is one goroutine of a traceback.
 type stack struct {
-	calls   []call // innermost first
-	inTest  bool   // the goroutine of a test
+	state   string // "running", "chan receive, 1 minutes"
+	calls   []call // in the repository, innermost first
+	inTest  bool   // the goroutine of a test, or of a call that a test watches
 	created call   // who started it
 }
 
-// own returns the calls in the learner's part: not in a test, a harness
-// folder, or the module cache.
-func (st stack) own(Spec) []call {
-	var own []call
-	for _, c := range st.calls {
-		if (strings.HasPrefix(c.file, "katas/") || strings.HasPrefix(c.file, "solutions/")) && !strings.HasSuffix(c.file, "_test.go") {
-			own = append(own, c)
-		}
-	}
-	if own == nil {
-		for _, c := range st.calls {
-			if strings.HasSuffix(c.file, "_test.go") {
-				own = append(own, c)
-			}
-		}
-	}
-	return own
+// learners says whether a file is the learner's or the reference's, not a test
+// and not the harness.
+func learners(file string) bool {
+	return (strings.HasPrefix(file, "katas/") || strings.HasPrefix(file, "solutions/")) && !strings.HasSuffix(file, "_test.go")
 }
 
-// pick returns the stack that tells most: the first one with the learner's
-// code, else the first.
-func pick(stacks []stack, s Spec) stack {
+// own returns the calls in the learner's code, or else in tests.
+func (st stack) own() []call {
+	var code, tests []call
+	for _, c := range st.calls {
+		switch {
+		case learners(c.file):
+			code = append(code, c)
+		case strings.HasSuffix(c.file, "_test.go"):
+			tests = append(tests, c)
+		}
+	}
+	if code == nil {
+		return tests
+	}
+	return code
+}
+
+// pick returns the stack that tells most: one with the learner's code, of a
+// test if there is one; else the first.
+func pick(stacks []stack) stack {
+	best, most := stacks[0], 0
 	for _, st := range stacks {
-		for _, c := range st.own(s) {
-			if !strings.HasSuffix(c.file, "_test.go") {
-				return st
+		own := st.own()
+		score := 0
+		if len(own) > 0 {
+			score++
+			if learners(own[0].file) {
+				score += 2
+			}
+			if st.inTest {
+				score++
 			}
 		}
-	}
-	for _, st := range stacks {
-		if len(st.own(s)) > 0 {
-			return st
+		if score > most {
+			best, most = st, score
 		}
 	}
-	return stacks[0]
+	return best
 }
 
 var (
-	goroutineLine = regexp.MustCompile(`^goroutine \d+ .*\[.*\]:$`)
+	goroutineLine = regexp.MustCompile(`^goroutine \d+ .*\[(.*)\]:$`)
 	placeLine     = regexp.MustCompile(`^\t(.+\.go):(\d+)( \+0x[0-9a-f]+)?$`)
 )
 
@@ -214,8 +227,8 @@ var (
 func parseStacks(text []string, root string) []stack {
 	var stacks []stack
 	for i, l := range text {
-		if goroutineLine.MatchString(l) {
-			stacks = append(stacks, stack{})
+		if m := goroutineLine.FindStringSubmatch(l); m != nil {
+			stacks = append(stacks, stack{state: m[1]})
 			continue
 		}
 		m := placeLine.FindStringSubmatch(l)
@@ -225,7 +238,7 @@ func parseStacks(text []string, root string) []stack {
 		st := &stacks[len(stacks)-1]
 		fn := text[i-1]
 		creator, isCreator := strings.CutPrefix(fn, "created by ")
-		if strings.HasPrefix(fn, "testing.tRunner(") {
+		if strings.HasPrefix(fn, "testing.tRunner(") || strings.Contains(fn, "/rule.watched(") {
 			st.inTest = true
 		}
 		c := call{file: below(root, m[1]), fn: shortName(fn)}
@@ -272,6 +285,9 @@ func (e *events) buildFailure(s Spec) *Failure {
 	}
 	if slices.ContainsFunc(e.lines, func(l line) bool { return strings.Contains(l.text, "[setup failed]") }) {
 		f.Kind = BySetup
+	}
+	if slices.ContainsFunc(e.build, func(l string) bool { return strings.Contains(l, "no space left on device") }) {
+		return &Failure{Kind: BySetup, Text: "The disk is full, so the tests could not be built."}
 	}
 	var text []string
 	seen := map[string]bool{}

@@ -17,10 +17,30 @@ import (
 	"unicode/utf8"
 )
 
+// listing is what declared returns.
+type listing struct {
+	tests []string
+	err   error
+}
+
 // declared returns the names of the tests, fuzz targets and examples with
-// output that go test runs for the package in dir, in the order in which it
-// runs them. Asking go test -list would cost a second start of it.
-func declared(s Spec) ([]string, error) {
+// output that go test runs for the package, in the order in which it runs
+// them. Asking go test -list would cost a second start of it.
+func declared(s Spec) listing {
+	files, err := s.testFiles()
+	if err != nil {
+		return listing{err: err}
+	}
+	list := append(functions(files, "Test", "T"), functions(files, "Fuzz", "F")...)
+	for _, f := range files {
+		list = append(list, examples(f)...)
+	}
+	return listing{tests: list}
+}
+
+// testFiles parses the test files that the Spec's tags and system choose, in
+// go test's order: those of the package, then those of its external tests.
+func (s Spec) testFiles() ([]*ast.File, error) {
 	dir := filepath.Join(s.Root, filepath.FromSlash(s.Package))
 	over, err := readOverlay(s)
 	if err != nil {
@@ -38,7 +58,7 @@ func declared(s Spec) ([]string, error) {
 	ctx.OpenFile = over.open
 
 	fset := token.NewFileSet()
-	var inside, outside []*ast.File // package name, package name_test: in go test's order
+	var inside, outside []*ast.File // package name, package name_test
 	for _, name := range names {
 		if !strings.HasSuffix(name, "_test.go") {
 			continue
@@ -59,14 +79,7 @@ func declared(s Spec) ([]string, error) {
 			inside = append(inside, f)
 		}
 	}
-	files := append(inside, outside...)
-	list := append(functions(files, "Test", "T"), functions(files, "Fuzz", "F")...)
-	for _, group := range [][]*ast.File{inside, outside} {
-		for _, f := range group {
-			list = append(list, examples(f)...)
-		}
-	}
-	return list, nil
+	return append(inside, outside...), nil
 }
 
 // functions returns the names of the top-level functions func NameX(*testing.T).

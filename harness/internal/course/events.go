@@ -3,7 +3,6 @@ package course
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"io"
 	"regexp"
 	"slices"
@@ -27,6 +26,7 @@ type event struct {
 
 // events is what a run has told.
 type events struct {
+	root    string               // the repository's folder
 	tests   map[string]*progress // by full name: "TestShort/empty"
 	lines   []line               // what was printed, in order
 	build   []string             // what the compiler, vet and go list said
@@ -36,7 +36,7 @@ type events struct {
 	final   string // how the package ended: "pass", "fail", or "" when it was cut off
 	broken  string // what could not be built
 	cached  bool
-	size    int  // bytes printed
+	size    int  // bytes read
 	flood   bool // more than maxOutput
 	late    atomic.Bool
 
@@ -52,13 +52,10 @@ type progress struct {
 
 type line struct{ test, text string }
 
-func newEvents() *events { return &events{tests: map[string]*progress{}} }
+func newEvents(root string) *events { return &events{root: root, tests: map[string]*progress{}} }
 
-var errFlood = errors.New("more output than anyone reads")
-
-// read takes in go test's output to its end; the error says why it stopped
-// before.
-func (e *events) read(r io.Reader) error {
+// read takes in go test's output to its end, or to the limit of maxOutput.
+func (e *events) read(r io.Reader) {
 	in := bufio.NewReader(r)
 	for {
 		src, err := in.ReadBytes('\n')
@@ -70,12 +67,12 @@ func (e *events) read(r io.Reader) error {
 				e.print("", string(src)) // go's own words, outside of the protocol
 			}
 		}
-		if e.size > maxOutput {
+		if e.size += len(src); e.size > maxOutput {
 			e.flood = true
-			return errFlood
+			return
 		}
 		if err != nil {
-			return nil
+			return
 		}
 	}
 }
@@ -123,7 +120,6 @@ func (e *events) take(ev event) {
 }
 
 func (e *events) print(test, text string) {
-	e.size += len(text)
 	if text == "PASS\n" || text == "FAIL\n" {
 		e.ended = true
 		return
@@ -144,6 +140,18 @@ func (e *events) ran(top string) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// rules returns the numbers of the rules that the tests named.
+func (e *events) rules() []int {
+	var rules []int
+	for _, p := range e.tests {
+		if p.rule > 0 {
+			rules = append(rules, p.rule)
+		}
+	}
+	slices.Sort(rules)
+	return slices.Compact(rules)
 }
 
 // result tells how a test ended that had to run count times; broke is what
@@ -169,13 +177,16 @@ func (e *events) result(name string, count int, broke *Failure) Result {
 	switch {
 	case broke != nil && broke.Kind == ByLoop && open && sum.fails == 0:
 		return r // it was stopped before its first line
-	case broke != nil && broke.Kind != ByLoop && top(broke.Test) == name && name != "":
-		r.Outcome, r.Failure = Failed, broke
-		if !broke.red() {
-			r.Outcome = Began
-		}
+	case broke != nil && broke.Kind != ByLoop && top(broke.Test) == name:
+		r.Outcome, r.Failure = Failed, e.failure(name)
 		if broke.Rule == 0 {
 			broke.Rule = r.Rule
+		}
+		if r.Failure.File == "" || r.Failure.Rule == 0 { // else it failed by a rule before
+			r.Failure = broke
+			if !broke.red() {
+				r.Outcome = Began
+			}
 		}
 	case sum.fails > 0:
 		r.Outcome, r.Failure = Failed, e.failure(name)
@@ -249,7 +260,7 @@ func (e *events) messages(name string) (said []message, printed string) {
 // else by everything that it said.
 func (e *events) failure(name string) *Failure {
 	said, printed := e.messages(name)
-	if f := e.race(name); f != nil {
+	if f := e.race(name, e.root); f != nil {
 		return f
 	}
 	f := &Failure{Kind: ByTest, Test: e.deepest(name), Printed: printed}

@@ -1,12 +1,15 @@
 package course
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -55,7 +58,7 @@ func ends(sel *ast.SelectorExpr) bool {
 
 // race explains the race detector's first report in a test's output, nil when
 // there is none.
-func (e *events) race(name string) *Failure {
+func (e *events) race(name, root string) *Failure {
 	var text []string
 	for _, l := range e.lines {
 		if top(l.test) == name {
@@ -70,5 +73,48 @@ func (e *events) race(name string) *Failure {
 	if end := slices.Index(text, "=================="); end >= 0 {
 		text = text[:end]
 	}
-	return &Failure{Kind: ByRace, Test: e.deepest(name), Text: "Two goroutines use the same memory at once (data race):\n\n" + strings.Join(text, "\n")}
+	f := &Failure{Kind: ByRace, Test: e.deepest(name), Text: "Two goroutines use the same memory, and at least one writes to it (data race):"}
+	for _, a := range accesses(text, root) {
+		if f.File == "" {
+			f.File, f.Line = a.file, a.line
+		}
+		f.Text += fmt.Sprintf("\n  %s at %s:%d, in %s", a.what, a.file, a.line, a.fn)
+	}
+	return f
+}
+
+// access is one of the two sides of a race.
+type access struct {
+	what string // "write", "previous read"
+	call
+}
+
+var accessLine = regexp.MustCompile(`^((?:Previous )?(?:atomic )?(?:[Rr]ead|[Ww]rite)) at 0x[0-9a-f]+ by `)
+
+// accesses reads the two sides of a report, each with its innermost call in
+// the learner's code, or else in the repository.
+func accesses(text []string, root string) []access {
+	var sides []access
+	open := false // a side's stack
+	for i, l := range text {
+		if m := accessLine.FindStringSubmatch(l); m != nil {
+			sides, open = append(sides, access{what: strings.ToLower(m[1])}), true
+			continue
+		}
+		if l == "" {
+			open = false // what follows tells who started the goroutines
+		}
+		m := placeLine.FindStringSubmatch("\t" + strings.TrimSpace(l))
+		if m == nil || !open || i == 0 {
+			continue
+		}
+		a := &sides[len(sides)-1]
+		file := below(root, m[1])
+		if file == "" || learners(a.file) || a.file != "" && !learners(file) {
+			continue
+		}
+		a.file, a.fn = file, shortName(strings.TrimSpace(text[i-1]))
+		a.line, _ = strconv.Atoi(m[2])
+	}
+	return sides
 }

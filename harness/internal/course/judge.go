@@ -5,18 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/example/netkata/harness/internal/trace"
 )
 
 const (
 	defaultTimeout = time.Minute
 	killDelay      = 5 * time.Second // beyond the timeout, until it is killed
-	maxOutput      = 16 << 20        // bytes that tests may print in all
+	maxOutput      = 16 << 20        // bytes of go test -json's output that are read
 )
 
 // Spec says what to test and how.
@@ -28,6 +29,9 @@ type Spec struct {
 	Race    bool          // with the race detector
 	Count   int           // runs of each test; 0 is one, or what go test has cached
 	Timeout time.Duration // of all the tests together, not of the build; 0 is a minute
+
+	only  string // the one test or subtest to run
+	trace bool   // have rule.Do print each call before it
 }
 
 // State is what a verdict comes to.
@@ -50,6 +54,7 @@ type Verdict struct {
 	Notes   []string      // what else to know, a sentence each
 	Printed string        // what tests and learner's code printed outside of any test
 	Race    bool          // whether the race detector was on
+	Rules   []int         // that the tests named, ascending
 	Cached  bool          // whether go test replayed an earlier run of the same code
 	Elapsed time.Duration // of the whole run, build and all
 }
@@ -129,20 +134,25 @@ func Test(ctx context.Context, s Spec) (Verdict, error) {
 	if s.Timeout == 0 {
 		s.Timeout = defaultTimeout
 	}
-	names, listErr := declared(s)
-	if missing(listErr) {
-		return Verdict{}, listErr
-	}
 	began := time.Now()
+	list := make(chan listing, 1)
+	go func() { list <- declared(s) }() // while go starts: it costs no time then
 	run, err := runGo(ctx, s)
+	l := <-list
+	if missing(l.err) {
+		return Verdict{}, l.err
+	}
 	if err != nil {
 		return Verdict{}, err
 	}
-	v := judge(s, run, names)
+	v := judge(s, run, l.tests)
+	if v.Broke != nil && v.Broke.traceable() {
+		v.Broke.addInput(lastCall(ctx, s, v.Broke.Test))
+	}
 	v.Race, v.Cached, v.Elapsed = s.Race, run.cached, time.Since(began)
-	if v.State == Green && listErr != nil {
+	if v.State == Green && l.err != nil {
 		v.State = CannotSay
-		v.First = &Failure{Kind: ByNotRun, Text: "Cannot tell which tests there are: " + listErr.Error()}
+		v.First = &Failure{Kind: ByNotRun, Text: "Cannot tell which tests there are: " + l.err.Error()}
 	}
 	return v, nil
 }
@@ -160,25 +170,33 @@ func (s Spec) args() []string {
 	if s.Count > 0 {
 		args = append(args, fmt.Sprintf("-count=%d", s.Count))
 	}
+	if s.only != "" {
+		args = append(args, "-run="+pattern(s.only))
+	}
 	return append(args, "./"+s.Package)
 }
 
 // environ is ours, less what would change which tests run or hide a stack.
 // An empty GOFLAGS would bring back the one of "go env -w", so it is not empty.
-func environ() []string {
+func (s Spec) environ() []string {
 	env := slices.DeleteFunc(os.Environ(), func(e string) bool {
 		name, _, _ := strings.Cut(e, "=")
-		return slices.Contains([]string{"GOFLAGS", "GOWORK", "GOTRACEBACK"}, name)
+		return slices.Contains([]string{"GOFLAGS", "GOWORK", "GOTRACEBACK", trace.Env}, name)
 	})
-	return append(env, "GOFLAGS=-buildvcs=false", "GOWORK=off", "GOTRACEBACK=single")
+	env = append(env, "GOFLAGS=-buildvcs=false", "GOWORK=off", "GOTRACEBACK=single")
+	if s.trace {
+		env = append(env, trace.Env+"=1")
+	}
+	return env
 }
 
 // runGo runs go test and collects its events.
 func runGo(ctx context.Context, s Spec) (*events, error) {
-	run := newEvents()
+	run := newEvents(s.Root)
 	cmd := exec.Command("go", s.args()...)
 	cmd.Dir = s.Root
-	cmd.Env = environ()
+	cmd.Env = s.environ()
+	cmd.WaitDelay = killDelay
 	var stderr capped
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -193,17 +211,21 @@ func runGo(ctx context.Context, s Spec) (*events, error) {
 		}
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { kill(cmd) })
+	end := func() {
+		kill(cmd)
+		time.AfterFunc(killDelay, func() { stdout.Close() }) // if a process got away that holds it
+	}
+	stop := context.AfterFunc(ctx, end)
 	defer stop()
-	run.limit = time.AfterFunc(1<<62, func() { run.late.Store(true); kill(cmd) })
+	run.limit = time.AfterFunc(1<<62, func() { run.late.Store(true); end() })
 	run.grace = s.Timeout + killDelay
 	defer run.limit.Stop()
 
-	if err := run.read(stdout); err != nil {
-		kill(cmd)
-		io.Copy(io.Discard, stdout)
+	run.read(stdout)
+	if run.final != "pass" {
+		kill(cmd) // whatever is left of it
 	}
-	cmd.Wait() // what it returns proves nothing
+	_ = cmd.Wait() // what it returns proves nothing
 	run.stderr = stderr.String()
 	return run, ctx.Err()
 }
@@ -223,6 +245,7 @@ func judge(s Spec, run *events, names []string) Verdict {
 	var v Verdict
 	v.Broke = run.broke(s)
 	v.Printed = run.printed()
+	v.Rules = run.rules()
 	for _, name := range names {
 		v.Tests = append(v.Tests, run.result(name, max(1, s.Count), v.Broke))
 	}
@@ -255,6 +278,8 @@ func (f *Failure) red() bool {
 		return false
 	case ByMemory, BySetup:
 		return f.File != "" // else the machine's fault as likely as the code's
+	case ByCompile, ByVet:
+		return !strings.HasPrefix(f.File, "harness/") // which no learner writes
 	}
 	return true
 }

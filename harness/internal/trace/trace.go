@@ -1,0 +1,14 @@
+// Package trace holds the words by which tests (package rule) and the judge
+// (package course) understand each other across the test process's output.
+package trace
+
+const (
+	// Env is the environment variable that has rule.Do print each call of the
+	// learner's code before it is made: a fatal error leaves no other sign of it.
+	Env = "NETKATA_TRACE"
+	// Call comes before such a call, in the form of strconv.Quote.
+	Call = "netkata: calling "
+	// LoopEnds is what a test prints that ends the process because the call of
+	// the test before it cannot be stopped.
+	LoopEnds = "The run ends here: a loop in a goroutine cannot be stopped from outside."
+)

@@ -45,7 +45,7 @@ func watch(f func()) outcome {
 		}
 		why := ""
 		if time.Since(began) > cpuLimit && cpuTime()-cpu > cpuLimit {
-			why = fmt.Sprintf("does not come to an end: given up after %v of processor time", cpuLimit)
+			why = fmt.Sprintf("is not done after %v of processor time: an endless loop, or far too much work", cpuLimit)
 		} else if grown := heapOctets() - heap; grown > heapLimit {
 			why = fmt.Sprintf("hoards memory: %d MiB so far, and not done", grown>>20)
 		}

@@ -94,9 +94,6 @@ func TestLabelLength(t *testing.T) {
 
 // 255 octets on the wire, and 256 (RFC 1035, section 2.3.4; RFC 9267, section 3).
 func TestNameLength(t *testing.T) {
-	label := func(n int) string { return strings.Repeat("x", n) + "." }
-	long := label(63) + label(63) + label(63) // 3 × 64 octets
-
 	t.Run("255 octets: 64+64+64+62 and the zero", func(t *testing.T) {
 		r := rule.New(t, 5)
 		msg := encode(long + label(61))
@@ -113,27 +110,11 @@ func TestNameLength(t *testing.T) {
 		mustRefuse(r, strings.Repeat("a.", 128), name.ErrNameLen)
 		mustFail(r, encode(strings.Repeat("a.", 128)), 0, name.ErrNameLen)
 	})
-	t.Run("octets count, not the letters of an escape", func(t *testing.T) {
-		r := rule.New(t, 5)
-		text := strings.Repeat(strings.Repeat(`\007`, 63)+".", 3) + strings.Repeat(`\007`, 61) + "."
-		msg := bytes.ReplaceAll(encode(long+label(61)), []byte("x"), []byte{7})
-		mustAppend(r, nil, text, msg)
-		mustParse(r, msg, 0, text, 255)
-	})
-
-	tail := encode(long + label(50)) // 64×3 + 51 + 1 = 244 octets
-	at := len(tail)
-	t.Run("255 octets, by way of a pointer", func(t *testing.T) {
-		r := rule.New(t, 5)
-		msg := append(bytes.Clone(tail), "\x0aabcdefghij\xc0\x00"...) // 11 more
-		mustParse(r, msg, at, "abcdefghij."+long+label(50), at+13)
-	})
-	t.Run("256 octets, by way of a pointer", func(t *testing.T) {
-		r := rule.New(t, 5)
-		msg := append(bytes.Clone(tail), "\x0babcdefghijk\xc0\x00"...) // 12 more
-		mustFail(r, msg, at, name.ErrNameLen)
-	})
 }
+
+func label(n int) string { return strings.Repeat("x", n) + "." }
+
+var long = label(63) + label(63) + label(63) // 3 × 64 octets
 
 // What text needs a backslash for (RFC 1035, section 5.1).
 func TestEscapes(t *testing.T) {
@@ -179,6 +160,15 @@ func TestEscapes(t *testing.T) {
 			mustRefuse(rule.New(t, 6), tt.text, name.ErrEscape)
 		})
 	}
+}
+
+// 255 octets of which each needs four characters (RFC 1035, section 2.3.4).
+func TestEscapedLength(t *testing.T) {
+	r := rule.New(t, 5)
+	text := strings.Repeat(strings.Repeat(`\007`, 63)+".", 3) + strings.Repeat(`\007`, 61) + "."
+	msg := bytes.ReplaceAll(encode(long+label(61)), []byte("x"), []byte{7})
+	mustAppend(r, nil, text, msg)
+	mustParse(r, msg, 0, text, 255)
 }
 
 // A message that ends anywhere inside the name (RFC 9267, section 4).
@@ -301,6 +291,22 @@ func TestChain(t *testing.T) {
 	})
 }
 
+// 255 octets, and 256, of which most stand elsewhere (RFC 9267, section 3).
+func TestPointedLength(t *testing.T) {
+	tail := encode(long + label(50)) // 64×3 + 51 + 1 = 244 octets
+	at := len(tail)
+	t.Run("255 octets, by way of a pointer", func(t *testing.T) {
+		r := rule.New(t, 5)
+		msg := append(bytes.Clone(tail), "\x0aabcdefghij\xc0\x00"...) // 11 more
+		mustParse(r, msg, at, "abcdefghij."+long+label(50), at+13)
+	})
+	t.Run("256 octets, by way of a pointer", func(t *testing.T) {
+		r := rule.New(t, 5)
+		msg := append(bytes.Clone(tail), "\x0babcdefghijk\xc0\x00"...) // 12 more
+		mustFail(r, msg, at, name.ErrNameLen)
+	})
+}
+
 // The two kinds of labels that nobody may send (RFC 1035, section 4.1.4; RFC
 // 6891, section 5).
 func TestReserved(t *testing.T) {
@@ -345,7 +351,24 @@ func TestAppend(t *testing.T) {
 	// Room behind len(b) may hold anything: it belongs to no one yet.
 	dirty := bytes.Repeat([]byte{0xff}, 32)
 	mustAppend(r, dirty[:2], "com.", []byte("\xff\xff\x03com\x00"))
+	mustAppend(r, bytes.Repeat([]byte{0xff}, 200), long+label(61), append(bytes.Repeat([]byte{0xff}, 200), encode(long+label(61))...))
+	mustAppend(r, []byte("\x2a\x17"), ".", []byte("\x2a\x17\x00"))
 	mustAppend(r, []byte("\x03com\x00"), "www.com.", []byte("\x03com\x00\x03www\x03com\x00")) // no pointers
+}
+
+// An error takes nothing away and adds nothing (encoding/binary, AppendUint16).
+func TestAppendError(t *testing.T) {
+	r := rule.New(t, 13)
+	for _, text := range []string{"", "www..com.", label(64), "www." + label(64), long + label(62), `a.b\1`} {
+		b := []byte("\xaa\xbb")
+		got, err := appendTo(r, b, text)
+		if err == nil {
+			r.Fatalf("Append(b, %s) = nil error", quote(text))
+		}
+		if !bytes.Equal(got, b) {
+			r.Fatalf("Append(b, %s) = error: %v\nb was % x and came back as % x, want it as it was", quote(text), err, b, got)
+		}
+	}
 }
 
 // Any name, to the wire and back; miekg/dns says the same (RFC 1035, section 3.1).
@@ -522,15 +545,12 @@ func mustAppend(r *rule.R, b []byte, text string, want []byte) {
 
 func mustRefuse(r *rule.R, text string, want error) {
 	r.T().Helper()
-	b := []byte("\xaa\xbb")
-	got, err := appendTo(r, b, text)
+	got, err := appendTo(r, nil, text)
 	switch {
 	case err == nil:
-		r.Fatalf("Append(b, %s) = nil error\nwant an error: %v\n\nit appended\n%s", quote(text), want, show(got, len(b)))
+		r.Fatalf("Append(nil, %s) = nil error\nwant an error: %v\n\nit appended\n%s", quote(text), want, show(got, 0))
 	case !errors.Is(err, want):
-		r.Fatalf("Append(b, %s) = error: %v\nwant an error: %v", quote(text), err, want)
-	case !bytes.Equal(got, b):
-		r.Errorf("Append(b, %s): b was % x and came back as % x, want it as it was", quote(text), b, got)
+		r.Fatalf("Append(nil, %s) = error: %v\nwant                error: %v", quote(text), err, want)
 	}
 }
 
@@ -545,8 +565,12 @@ func results(off int, got string, next int, err error, want string, wantNext int
 	return fmt.Sprintf("%s%s, next %#x%s", call, quote(got), next, wanted)
 }
 
-// quote is %q, but leaves backslashes as they are where it can.
+// quote is %q, but leaves backslashes as they are where it can, and the middle
+// of a long name out.
 func quote(text string) string {
+	if n := len(text); n > 100 {
+		return fmt.Sprintf("%s … %s (%d characters)", quote(text[:24]), quote(text[n-16:]), n)
+	}
 	if strings.Contains(text, `\`) && strconv.CanBackquote(text) {
 		return "`" + text + "`"
 	}

@@ -1,0 +1,119 @@
+package policy
+
+import (
+	"fmt"
+	"go/ast"
+	"strings"
+)
+
+// stubs finds files of katas that are not as the learner should find them: a
+// body that is written already, a rest of the solution, a wrong build tag.
+func stubs(h *House) []Finding {
+	var found []Finding
+	for _, k := range h.Katas {
+		for _, f := range h.under(k.Dir) {
+			if f.ast == nil {
+				continue
+			}
+			what, _ := f.part()
+			want := map[part]string{stub: "!solution", bridge: "solution"}[what]
+			if got := f.tag(); got != want {
+				found = append(found, Finding{f.Path, 1, fmt.Sprintf("%s has the build tag %q, want %q", what, got, want)})
+			}
+			if what == stub {
+				found = append(found, bodies(h, f)...)
+				found = append(found, rests(h, f)...)
+			}
+		}
+	}
+	return found
+}
+
+// bodies finds functions of a stub that hold more, or less, than the mark and
+// one return.
+func bodies(h *House, f *file) []Finding {
+	var found []Finding
+	for _, d := range f.ast.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || fn.Body == nil {
+			continue
+		}
+		if !marked(f, fn.Body) {
+			found = append(found, h.find(f, fn, funcName(fn)+": a body of a stub is // TODO and a return"))
+			continue
+		}
+		if !isUnwritten(fn) {
+			found = append(found, h.find(f, fn, funcName(fn)+": marked TODO, so want nothing but a return, whose error is todo.Err"))
+		}
+	}
+	return found
+}
+
+// marked says whether a comment in the body begins with TODO.
+func marked(f *file, body *ast.BlockStmt) bool {
+	for _, group := range f.ast.Comments {
+		if body.Lbrace < group.Pos() && group.End() <= body.Rbrace && strings.HasPrefix(group.Text(), "TODO") {
+			return true
+		}
+	}
+	return false
+}
+
+// isUnwritten says whether a body is only a return, of todo.Err where the
+// function returns an error.
+func isUnwritten(fn *ast.FuncDecl) bool {
+	results := fn.Type.Results
+	if results.NumFields() == 0 {
+		return len(fn.Body.List) == 0
+	}
+	if len(fn.Body.List) != 1 {
+		return false
+	}
+	ret, ok := fn.Body.List[0].(*ast.ReturnStmt)
+	if !ok || len(ret.Results) == 0 {
+		return false
+	}
+	last, ok := results.List[len(results.List)-1].Type.(*ast.Ident)
+	if !ok || last.Name != "error" {
+		return true
+	}
+	sel, ok := ret.Results[len(ret.Results)-1].(*ast.SelectorExpr)
+	if !ok || sel.Sel.Name != "Err" {
+		return false
+	}
+	pkg, ok := sel.X.(*ast.Ident)
+	return ok && pkg.Name == "todo"
+}
+
+// rests finds names that only the stub's own code could use, while a stub has
+// no code: helpers left over from a solution, or a learner's.
+func rests(h *House, f *file) []Finding {
+	var found []Finding
+	for _, name := range declared(f) {
+		if !name.IsExported() && name.Name != "_" {
+			found = append(found, h.find(f, name, name.Name+" is left over: a stub declares only what it exports"))
+		}
+	}
+	return found
+}
+
+// declared returns the names that a file declares at its top level.
+func declared(f *file) []*ast.Ident {
+	var names []*ast.Ident
+	for _, d := range f.ast.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			names = append(names, d.Name)
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				switch s := spec.(type) {
+				case *ast.ValueSpec:
+					names = append(names, s.Names...)
+				case *ast.TypeSpec:
+					names = append(names, s.Name)
+				}
+			}
+		}
+	}
+	return names
+}

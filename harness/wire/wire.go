@@ -13,6 +13,8 @@
 // after the indentation of go test.
 package wire
 
+import "strconv"
+
 // Dissection is a message and what its bytes mean. The zero value is an empty
 // message.
 type Dissection struct {
@@ -46,10 +48,32 @@ func (f Field) End() int { return f.Off + f.Len }
 
 // Bit is a flag, or a small number, inside a field that is at most 8 bytes long.
 type Bit struct {
-	Name  string              // "AA"
-	Shift int                 // of its lowest bit, in the field read as big-endian
-	Width int                 // in bits
-	Text  func(v uint) string // what a value means, or nil
+	Name  string                // "AA"
+	Shift int                   // of its lowest bit, in the field read as big-endian
+	Width int                   // in bits
+	Text  func(v uint64) string // what a value means, or nil
+}
+
+// of returns the part's value in the field's value.
+func (b Bit) of(field uint64) uint64 { return field >> b.Shift & (1<<b.Width - 1) }
+
+// append appends the part as listings show it: "AA=1", "opcode 0 QUERY".
+func (b Bit) append(to []byte, field uint64) []byte {
+	sep := byte('=')
+	if b.Width > 1 {
+		sep = ' '
+	}
+	return append(append(append(to, b.Name...), sep), b.value(field)...)
+}
+
+// value is the part's value in words: "1", "0 QUERY".
+func (b Bit) value(field uint64) string {
+	v := b.of(field)
+	s := strconv.FormatUint(v, 10)
+	if b.Text != nil {
+		s += " " + b.Text(v)
+	}
+	return s
 }
 
 // Fault is a place where a message does not make sense.
@@ -71,4 +95,41 @@ func Bytes(msg []byte) Dissection {
 		d.Fields = []Field{{Len: len(msg)}}
 	}
 	return d
+}
+
+// covered returns the fields such that each byte of the message is in exactly
+// one, whatever d.Fields says: a Dissection may be made by hand.
+func (d Dissection) covered() []Field {
+	at := 0
+	for _, f := range d.Fields {
+		if f.Off != at || f.Len < 1 {
+			return d.mended()
+		}
+		at = f.End()
+	}
+	if at != len(d.Msg) {
+		return d.mended()
+	}
+	return d.Fields
+}
+
+// mended drops what overlaps or lies outside, and fills gaps with nameless
+// fields.
+func (d Dissection) mended() []Field {
+	var out []Field
+	at := 0
+	for _, f := range d.Fields {
+		if f.Off < at || f.Len < 1 || f.Len > len(d.Msg)-f.Off {
+			continue
+		}
+		if f.Off > at {
+			out = append(out, Field{Off: at, Len: f.Off - at})
+		}
+		out = append(out, f)
+		at = f.End()
+	}
+	if at < len(d.Msg) {
+		out = append(out, Field{Off: at, Len: len(d.Msg) - at})
+	}
+	return out
 }

@@ -1,0 +1,393 @@
+package wire
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// part is a field of some RDATA.
+type part struct {
+	name string // as the RFC has it
+	form form
+}
+
+type form int
+
+const (
+	num8        form = iota
+	num16            // big-endian
+	num32            // big-endian
+	seconds          // 32 bits
+	date             // 32 bits, seconds since 1970
+	rrType           // 16 bits
+	algorithm        // 8 bits, of DNSSEC
+	ipv4             //
+	ipv6             //
+	domain           // a name, which may be compressed
+	plainDomain      // a name that must not be compressed (RFC 3597, section 4)
+	characters       // one character-string
+	allStrings       // character-strings, one or more, to the end
+	opaque           // octets, to the end
+	text             // text without a length, to the end
+	countedText      // a length octet, and so much text
+	counted          // a length octet, and so many octets
+	typeBitmap       // types, as windows of bits, to the end
+	parameters       // of SVCB: key, length, value, to the end
+)
+
+// rdataForms says what the RDATA of a type consists of. Types that are not here
+// are shown as octets.
+var rdataForms = map[uint16][]part{
+	dns.TypeA:     {{"ADDRESS", ipv4}},
+	dns.TypeNS:    {{"NSDNAME", domain}},
+	dns.TypeCNAME: {{"CNAME", domain}},
+	dns.TypeSOA: {{"MNAME", domain}, {"RNAME", domain}, {"SERIAL", num32}, {"REFRESH", seconds},
+		{"RETRY", seconds}, {"EXPIRE", seconds}, {"MINIMUM", seconds}},
+	dns.TypePTR:   {{"PTRDNAME", domain}},
+	dns.TypeHINFO: {{"CPU", characters}, {"OS", characters}},
+	dns.TypeMX:    {{"PREFERENCE", num16}, {"EXCHANGE", domain}},
+	dns.TypeTXT:   {{"TXT-DATA", allStrings}},
+	dns.TypeSPF:   {{"TXT-DATA", allStrings}},
+	dns.TypeRP:    {{"mbox-dname", plainDomain}, {"txt-dname", plainDomain}},
+	dns.TypeAAAA:  {{"ADDRESS", ipv6}},
+	dns.TypeSRV:   {{"Priority", num16}, {"Weight", num16}, {"Port", num16}, {"Target", plainDomain}},
+	dns.TypeNAPTR: {{"ORDER", num16}, {"PREFERENCE", num16}, {"FLAGS", characters}, {"SERVICES", characters},
+		{"REGEXP", characters}, {"REPLACEMENT", plainDomain}},
+	dns.TypeDNAME: {{"target", plainDomain}},
+	dns.TypeDS:    dsParts,
+	dns.TypeCDS:   dsParts,
+	dns.TypeSSHFP: {{"algorithm", num8}, {"fp type", num8}, {"fingerprint", opaque}},
+	dns.TypeRRSIG: {{"Type Covered", rrType}, {"Algorithm", algorithm}, {"Labels", num8}, {"Original TTL", seconds},
+		{"Signature Expiration", date}, {"Signature Inception", date}, {"Key Tag", num16},
+		{"Signer's Name", plainDomain}, {"Signature", opaque}},
+	dns.TypeNSEC:    {{"Next Domain Name", plainDomain}, {"Types", typeBitmap}},
+	dns.TypeDNSKEY:  keyParts,
+	dns.TypeCDNSKEY: keyParts,
+	dns.TypeNSEC3: {{"Hash Algorithm", num8}, {"Flags", num8}, {"Iterations", num16}, {"Salt", counted},
+		{"Next Hashed Owner Name", counted}, {"Types", typeBitmap}},
+	dns.TypeNSEC3PARAM: {{"Hash Algorithm", num8}, {"Flags", num8}, {"Iterations", num16}, {"Salt", counted}},
+	dns.TypeTLSA:       {{"usage", num8}, {"selector", num8}, {"matching type", num8}, {"data", opaque}},
+	dns.TypeSVCB:       svcbParts,
+	dns.TypeHTTPS:      svcbParts,
+	dns.TypeURI:        {{"Priority", num16}, {"Weight", num16}, {"Target", text}},
+	dns.TypeCAA:        {{"Flags", num8}, {"Tag", countedText}, {"Value", text}},
+}
+
+var (
+	dsParts   = []part{{"Key Tag", num16}, {"Algorithm", algorithm}, {"Digest Type", num8}, {"Digest", opaque}}
+	keyParts  = []part{{"Flags", num16}, {"Protocol", num8}, {"Algorithm", algorithm}, {"Public Key", opaque}}
+	svcbParts = []part{{"SvcPriority", num16}, {"TargetName", plainDomain}, {"SvcParams", parameters}}
+)
+
+// contents takes the fields of the RDATA, as far as they make sense.
+func (w *dnsWalk) contents(rrtype int) {
+	if w.rdata.length == 0 && w.opcode == dns.OpcodeUpdate {
+		return // it says what to delete (RFC 2136, section 2.5)
+	}
+	if rrtype == int(dns.TypeOPT) {
+		w.options()
+		return
+	}
+	parts, ok := rdataForms[uint16(rrtype)]
+	if !ok {
+		parts = []part{{"RDATA", opaque}}
+	}
+	for _, p := range parts {
+		if !w.part(p) {
+			return
+		}
+	}
+	if left := w.limit() - w.off; left > 0 {
+		w.fault(w.rdata.lengthAt, "RDLENGTH is %d, but %s ends %s earlier, at %s (RFC 9267, 5)",
+			w.rdata.length, w.rdata.of, count(left, "octet"), hexOffset(w.off))
+	}
+}
+
+// sizes of the forms that have one.
+var formSize = map[form]int{
+	num8: 1, num16: 2, num32: 4, seconds: 4, date: 4, rrType: 2, algorithm: 1, ipv4: 4, ipv6: 16,
+}
+
+func (w *dnsWalk) part(p part) bool {
+	if n := formSize[p.form]; n > 0 {
+		if !w.need(n, p.name) {
+			return false
+		}
+		w.field(n, p.name, w.fixedText(p.form, n))
+		return true
+	}
+	switch p.form {
+	case domain:
+		_, ok := w.name(p.name)
+		return ok
+	case plainDomain:
+		return w.plainDomain(p.name)
+	case characters:
+		return w.characters(p.name)
+	case allStrings:
+		return w.allStrings(p.name)
+	case countedText, counted:
+		return w.counted(p)
+	case typeBitmap:
+		return w.typeBitmap(p.name)
+	case parameters:
+		return w.parameters()
+	}
+	w.toEnd(p)
+	return true
+}
+
+func (w *dnsWalk) fixedText(f form, n int) string {
+	p := w.msg[w.off : w.off+n]
+	switch f {
+	case ipv4, ipv6:
+		a, _ := netip.AddrFromSlice(p) // it has 4 or 16 octets
+		return a.String()
+	}
+	v := w.peek(n)
+	switch f {
+	case seconds:
+		return strconv.Itoa(v) + " s"
+	case date:
+		return time.Unix(int64(v), 0).UTC().Format("2006-01-02 15:04:05 UTC")
+	case rrType:
+		return strconv.Itoa(v) + " " + typeName(v)
+	case algorithm:
+		if s, ok := dns.AlgorithmToString[uint8(v)]; ok {
+			return strconv.Itoa(v) + " " + s
+		}
+	}
+	return strconv.Itoa(v)
+}
+
+func (w *dnsWalk) plainDomain(name string) bool {
+	first := len(w.fields)
+	_, ok := w.name(name)
+	if last := w.fields[len(w.fields)-1]; ok && len(w.fields) > first && last.Len == 2 && w.msg[last.Off] >= 0xc0 {
+		w.fault(last.Off, "names in the RDATA of %s are not compressed (RFC 3597, 4)", w.rdata.of)
+	}
+	return ok
+}
+
+// characters takes a character-string (RFC 1035, section 3.3).
+func (w *dnsWalk) characters(name string) bool {
+	if !w.need(1, name) {
+		return false
+	}
+	n := int(w.msg[w.off])
+	if !w.need(1+n, name) {
+		return false
+	}
+	b := append(strconv.AppendInt(nil, int64(n), 10), ` "`...)
+	b = append(escape(b, w.msg[w.off+1:w.off+1+n], `"`), '"')
+	w.field(1+n, name, string(b))
+	return true
+}
+
+func (w *dnsWalk) allStrings(name string) bool {
+	for {
+		if !w.characters(name) {
+			return false
+		}
+		if w.off >= w.rdata.end {
+			return true
+		}
+		name = ""
+	}
+}
+
+func (w *dnsWalk) counted(p part) bool {
+	if !w.need(1, p.name+" length") {
+		return false
+	}
+	n, _ := w.number(1, p.name+" length")
+	if n == 0 {
+		return true
+	}
+	if !w.need(n, p.name) {
+		return false
+	}
+	s := count(n, "octet")
+	if p.form == countedText {
+		s = quoted(w.msg[w.off : w.off+n])
+	}
+	w.field(n, p.name, s)
+	return true
+}
+
+// toEnd takes the rest of the RDATA.
+func (w *dnsWalk) toEnd(p part) {
+	n := w.rdata.end - w.off
+	if n <= 0 || !w.need(n, p.name) {
+		return
+	}
+	s := count(n, "octet")
+	if p.form == text {
+		s = quoted(w.msg[w.off : w.off+n])
+	}
+	w.field(n, p.name, s)
+}
+
+func quoted(p []byte) string {
+	return string(append(escape([]byte{'"'}, p, `"`), '"'))
+}
+
+// typeBitmap takes windows of bits (RFC 4034, section 4.1.2).
+func (w *dnsWalk) typeBitmap(name string) bool {
+	for w.off < w.rdata.end {
+		if !w.need(2, name) {
+			return false
+		}
+		window, n := int(w.msg[w.off]), int(w.msg[w.off+1])
+		if !w.need(2+n, name) {
+			return false
+		}
+		s := "in window " + strconv.Itoa(window) + ":"
+		for i, c := range w.msg[w.off+2 : w.off+2+n] {
+			for bit := range 8 {
+				if c&(0x80>>bit) != 0 {
+					s += " " + typeName(window<<8|i<<3|bit)
+				}
+			}
+		}
+		if n < 1 || n > 32 {
+			w.fault(w.off, "a window has 1 to 32 octets, this one %d (RFC 4034, 4.1.2)", n)
+		}
+		w.field(2+n, name, s)
+	}
+	return true
+}
+
+// parameters takes the parameters of SVCB and HTTPS (RFC 9460, section 2.2).
+func (w *dnsWalk) parameters() bool {
+	for w.off < w.rdata.end {
+		if !w.need(2, "SvcParamKey") {
+			return false
+		}
+		key := dns.SVCBKey(w.peek(2)).String()
+		w.field(2, "SvcParamKey", strconv.Itoa(int(w.msg[w.off])<<8|int(w.msg[w.off+1]))+" "+key)
+		n, ok := w.number(2, "length")
+		if !ok {
+			return false
+		}
+		if n > 0 && !w.need(n, key) {
+			return false
+		}
+		if n > 0 {
+			w.field(n, key, count(n, "octet"))
+		}
+	}
+	return true
+}
+
+// checkOPT says what is wrong with an OPT (RFC 6891, section 6.1) of that owner.
+func (w *dnsWalk) checkOPT(at int, owner string) {
+	w.opts++
+	if w.opts > 1 {
+		w.fault(at, "this is OPT number %d; a message has at most one (RFC 6891, 6.1.1)", w.opts)
+	}
+	if owner != "." {
+		w.fault(at, "the owner of OPT is the root (RFC 6891, 6.1.2)")
+	}
+}
+
+// optFixed takes CLASS and TTL of an OPT, which mean something else there (RFC
+// 6891, section 6.1.3).
+func (w *dnsWalk) optFixed() bool {
+	if !w.need(2, "CLASS") {
+		return false
+	}
+	w.field(2, "CLASS", "is the UDP payload size here: "+strconv.Itoa(w.peek(2)))
+	if !w.need(1, "extended RCODE") {
+		return false
+	}
+	high := w.peek(1)
+	s := strconv.Itoa(high)
+	if high > 0 {
+		rcode := high<<4 | w.rcode
+		s += "; with the header's: " + strconv.Itoa(rcode) + " " + rcodeName(uint64(rcode))
+	}
+	w.field(1, "extended RCODE", s)
+	if _, ok := w.number(1, "EDNS version"); !ok || !w.need(2, "EDNS flags") {
+		return false
+	}
+	w.bits(2, "EDNS flags", ednsFlags)
+	return true
+}
+
+// ednsFlags are the last two octets of an OPT's TTL (RFC 6891, section 6.1.4).
+var ednsFlags = []Bit{
+	{Name: "DO", Shift: 15, Width: 1},
+	{Name: "Z", Shift: 0, Width: 15},
+}
+
+// ednsOptions are the options that servers and resolvers send.
+var ednsOptions = map[int]string{
+	dns.EDNS0NSID:         "NSID",
+	dns.EDNS0SUBNET:       "client subnet",
+	dns.EDNS0EXPIRE:       "EXPIRE",
+	dns.EDNS0COOKIE:       "COOKIE",
+	dns.EDNS0TCPKEEPALIVE: "TCP keepalive",
+	dns.EDNS0PADDING:      "padding",
+	dns.EDNS0EDE:          "extended DNS error",
+}
+
+// options takes the options of an OPT (RFC 6891, section 6.1.2).
+func (w *dnsWalk) options() {
+	for w.off < w.rdata.end {
+		if !w.need(2, "OPTION-CODE") {
+			return
+		}
+		code := w.peek(2)
+		name, known := ednsOptions[code]
+		if !known {
+			name = "unknown"
+		}
+		w.field(2, "OPTION-CODE", strconv.Itoa(code)+" "+name)
+		n, ok := w.number(2, "OPTION-LENGTH")
+		if !ok || !w.option(code, n, name) {
+			return
+		}
+	}
+}
+
+// option takes the data of one option, n octets.
+func (w *dnsWalk) option(code, n int, name string) bool {
+	end := w.off + n
+	if code == dns.EDNS0COOKIE && n >= 8 {
+		if !w.need(8, "client cookie") {
+			return false
+		}
+		w.field(8, "client cookie", "8 octets")
+		name = "server cookie"
+	}
+	if code == dns.EDNS0EDE && n >= 2 {
+		if !w.need(2, "INFO-CODE") {
+			return false
+		}
+		v := w.peek(2)
+		w.field(2, "INFO-CODE", strconv.Itoa(v)+" "+dns.ExtendedErrorCodeToString[uint16(v)])
+		name = "EXTRA-TEXT"
+	}
+	n = end - w.off
+	if n == 0 {
+		return true
+	}
+	if !w.need(n, name) {
+		return false
+	}
+	p := w.msg[w.off:end]
+	switch {
+	case code == dns.EDNS0EDE, code == dns.EDNS0NSID:
+		w.field(n, name, quoted(p))
+	case code == dns.EDNS0PADDING && !slices.ContainsFunc(p, func(c byte) bool { return c != 0 }):
+		w.field(n, name, count(n, "octet")+" of zero")
+	default:
+		w.field(n, name, count(n, "octet"))
+	}
+	return true
+}

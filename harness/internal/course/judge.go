@@ -28,6 +28,7 @@ type Spec struct {
 	Overlay string        // a file for go test -overlay, "" for none
 	Race    bool          // with the race detector
 	Count   int           // runs of each test; 0 is one, or what go test has cached
+	CPU     []int         // for go test -cpu: values of GOMAXPROCS, each with Count runs
 	Timeout time.Duration // of all the tests together, not of the build; 0 is a minute
 
 	only  string // the one test or subtest to run
@@ -170,10 +171,21 @@ func (s Spec) args() []string {
 	if s.Count > 0 {
 		args = append(args, fmt.Sprintf("-count=%d", s.Count))
 	}
+	if len(s.CPU) > 0 {
+		args = append(args, "-cpu="+strings.Trim(strings.ReplaceAll(fmt.Sprint(s.CPU), " ", ","), "[]"))
+	}
 	if s.only != "" {
 		args = append(args, "-run="+pattern(s.only))
 	}
 	return append(args, "./"+s.Package)
+}
+
+// runs returns how often go test runs a test: examples always once.
+func (s Spec) runs(name string) int {
+	if strings.HasPrefix(name, "Example") {
+		return 1
+	}
+	return max(1, s.Count) * max(1, len(s.CPU))
 }
 
 // environ is ours, less what would change which tests run or hide a stack.
@@ -247,7 +259,7 @@ func judge(s Spec, run *events, names []string) Verdict {
 	v.Printed = run.printed()
 	v.Rules = run.rules()
 	for _, name := range names {
-		v.Tests = append(v.Tests, run.result(name, max(1, s.Count), v.Broke))
+		v.Tests = append(v.Tests, run.result(name, s.runs(name), v.Broke))
 	}
 	for i := range v.Tests {
 		if f := v.Tests[i].Failure; f != nil && (v.First == nil || v.First.Kind == BySkip && f.Kind != BySkip) {

@@ -1,0 +1,126 @@
+package rule_test
+
+import (
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/example/netkata/harness/rule"
+)
+
+const (
+	head = "rule 1: A sum is a sum\n(RFC 1, 2.3)\n\n"
+	ends = "The run ends here: a loop in a goroutine cannot be stopped from outside.\n"
+	loop = "is not done after 1s of processor time: an endless loop, or far too much work\n"
+)
+
+// What the tests of testdata/demo print, without the indentation of go test.
+func TestOutput(t *testing.T) {
+	for _, tt := range []struct {
+		run  string // of testdata/demo
+		want string // what is printed, without file:line; "" for a pass
+	}{
+		{"TestPass", ""},
+		{"TestPropertyHolds", ""},
+		{"TestErrorf", head + "Sum(1, 1) = 3\nwant        2\n" + head + "and it goes on\n"},
+		{"TestFatalf", head + "once\n"},
+		{"TestHelper", head + "the line of the test\n"},
+		{"TestNoSuchRule", "rule 2: README.md has no such rule\n"},
+		{"TestPanic", head + "Sum(msg)\n  0x00  2a\npanicked: runtime error: index out of range [12] with length 0\n\n"},
+		{"TestGoexit", head + "Sum(msg)\nended its goroutine (runtime.Goexit): a test cannot go on after that\n\n"},
+		{"TestProperty", head + "Sum(11) is too much\n\n(The smallest input found. Again: go test -run '^TestProperty$' -rapid.seed=N)\n"},
+		{"TestPropertyPanic", head + "Sum(11)\npanicked: too much\n\n(The smallest input found. Again: go test -run '^TestPropertyPanic$' -rapid.seed=N)\n"},
+		{"TestLoop|TestAfterLoop", head + "Sum(7)\n" + loop + ends},
+		{"TestHoard", head + "Sum(8)\nhoards memory: N MiB so far, and not done\n\n"},
+		{"TestPropertyLoop", head + "Sum of something above 10\n" + loop},
+	} {
+		t.Run(tt.run, func(t *testing.T) {
+			t.Parallel()
+			got, failed := output(t, tt.run)
+			if failed != (tt.want != "") {
+				t.Errorf("failed = %v", failed)
+			}
+			if diff := cmp.Diff(strings.TrimRight(tt.want, "\n"), strings.TrimRight(got, "\n")); diff != "" {
+				t.Errorf("output (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The line that a failure names is the test's, also when a helper reports it.
+func TestLine(t *testing.T) {
+	out, _ := demo(t, "TestHelper")
+	if !strings.Contains(out, "demo_test.go:34: rule 1:") {
+		t.Errorf("want demo_test.go:34 in\n%s", out)
+	}
+}
+
+// binary is the test binary of testdata/demo, built once for all tests here.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "rule")
+	if err != nil {
+		log.Fatal(err)
+	}
+	binary = filepath.Join(dir, "demo.test")
+	if out, err := exec.Command("go", "test", "-c", "-o", binary, "./testdata/demo").CombinedOutput(); err != nil {
+		log.Fatalf("%v\n%s", err, out)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// demo runs tests of testdata/demo and returns what they print, and whether the
+// run failed.
+func demo(t *testing.T, run string) (out string, failed bool) {
+	t.Helper()
+	cmd := exec.Command(binary, "-test.run", "^("+run+")$")
+	cmd.Dir = "testdata/demo"
+	b, err := cmd.CombinedOutput()
+	return string(b), err != nil
+}
+
+var (
+	place  = regexp.MustCompile(`(?m)^demo_test\.go:\d+: `)
+	number = regexp.MustCompile(`(rapid\.seed=|hoards memory: )\d+`)
+	noise  = regexp.MustCompile(`^(=== |--- |PASS|FAIL|ok |exit status)`)
+)
+
+// output is what tests of testdata/demo print, without what go test adds.
+func output(t *testing.T, run string) (text string, failed bool) {
+	t.Helper()
+	out, failed := demo(t, run)
+	for line := range strings.Lines(out) {
+		if !noise.MatchString(strings.TrimLeft(line, " ")) {
+			text += strings.TrimRight(unindent(line), " ")
+		}
+	}
+	text = place.ReplaceAllString(text, "")
+	return number.ReplaceAllString(text, "${1}N"), failed
+}
+
+// unindent takes away the columns that go test puts before a line.
+func unindent(line string) string {
+	for _, indent := range []string{"            ", "        ", "    "} {
+		if rest, ok := strings.CutPrefix(line, indent); ok {
+			return rest
+		}
+	}
+	return line
+}
+
+func BenchmarkDo(b *testing.B) {
+	b.Chdir("testdata/demo")
+	r := rule.New(b, 1)
+	for b.Loop() {
+		r.Do(func() string { return "" }, func() {})
+	}
+}

@@ -1,0 +1,116 @@
+// Package demo fails on purpose: rule's own test runs it and reads the output.
+package demo
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/example/netkata/harness/rule"
+)
+
+func TestPass(t *testing.T) {
+	r := rule.New(t, 1)
+	sum := 0
+	r.Do(func() string { return "unused" }, func() { sum = 1 + 1 })
+	if sum != 2 {
+		r.Errorf("Do did not run the call")
+	}
+}
+
+func TestErrorf(t *testing.T) {
+	r := rule.New(t, 1)
+	r.Errorf("Sum(1, 1) = %d\nwant        %d\n\n", 3, 2)
+	r.Errorf("and it goes on")
+}
+
+func TestFatalf(t *testing.T) {
+	rule.New(t, 1).Fatalf("once")
+	t.Log("must not be reached")
+}
+
+func TestHelper(t *testing.T) { must(rule.New(t, 1)) }
+
+func must(r *rule.R) {
+	r.T().Helper()
+	r.Errorf("the line of the test")
+}
+
+func TestNoSuchRule(t *testing.T) { rule.New(t, 2) }
+
+func TestPanic(t *testing.T) {
+	rule.New(t, 1).Do(func() string { return "Sum(msg)\n  0x00  2a" }, func() {
+		var msg []byte
+		_ = msg[12]
+	})
+	t.Log("must not be reached")
+}
+
+func TestGoexit(t *testing.T) {
+	rule.New(t, 1).Do(func() string { return "Sum(msg)" }, runtime.Goexit)
+}
+
+func TestProperty(t *testing.T) {
+	rule.New(t, 1).Property(func(t *rapid.T, r *rule.R) {
+		if n := rapid.IntRange(0, 1000).Draw(t, "n"); n > 10 {
+			r.Errorf("Sum(%d) is too much", n)
+		}
+	})
+}
+
+func TestPropertyPanic(t *testing.T) {
+	rule.New(t, 1).Property(func(t *rapid.T, r *rule.R) {
+		n := rapid.IntRange(0, 1000).Draw(t, "n")
+		r.Do(func() string { return fmt.Sprintf("Sum(%d)", n) }, func() {
+			if n > 10 {
+				panic("too much")
+			}
+		})
+	})
+}
+
+func TestPropertyHolds(t *testing.T) {
+	n := 0
+	rule.New(t, 1).Property(func(*rapid.T, *rule.R) { n++ })
+	if n < 100 {
+		t.Errorf("the property was tried %d times", n)
+	}
+}
+
+func TestLoop(t *testing.T) {
+	t.Run("in a subtest", func(t *testing.T) {
+		rule.New(t, 1).Do(func() string { return "Sum(7)" }, func() {
+			for {
+			}
+		})
+	})
+	t.Run("the next one", func(t *testing.T) {
+		rule.New(t, 1).Do(func() string { return "" }, func() { t.Log("must not be reached") })
+	})
+}
+
+func TestAfterLoop(t *testing.T) {
+	rule.New(t, 1)
+	t.Log("must not be reached")
+}
+
+func TestHoard(t *testing.T) {
+	rule.New(t, 1).Do(func() string { return "Sum(8)" }, func() {
+		var all [][]byte
+		for {
+			all = append(all, make([]byte, 1<<20))
+		}
+	})
+}
+
+func TestPropertyLoop(t *testing.T) {
+	rule.New(t, 1).Property(func(t *rapid.T, r *rule.R) {
+		n := rapid.IntRange(0, 1000).Draw(t, "n")
+		r.Do(func() string { return "Sum of something above 10" }, func() {
+			for n > 10 {
+			}
+		})
+	})
+}

@@ -61,9 +61,13 @@ func Open(root string, scope Scope) (*House, error) {
 }
 
 func (h *House) leaveOutTouched() error {
+	s, err := course.ReadSums(h.Index.Root)
+	if err != nil {
+		return err
+	}
 	h.Katas = nil
 	for _, k := range h.Index.Katas {
-		touched, err := touched(h.Index, k)
+		touched, err := touched(h.Index, k, s)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/example/netkata/harness/internal/course"
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
@@ -46,6 +47,17 @@ func toys(t *testing.T) string {
 	}
 	root := t.TempDir()
 	if err := txtar.Write(archive, root); err != nil {
+		t.Fatal(err)
+	}
+	x, err := course.ReadIndex(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shipped, err := course.TakeSums(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shipped.Write(root); err != nil {
 		t.Fatal(err)
 	}
 	return root
@@ -97,5 +109,43 @@ func TestNumberInName(t *testing.T) {
 	}
 	if !slices.Contains(found, "katas/toy/round2: a number in the name: the order stands in katas/index.txt") {
 		t.Errorf("found only:\n%s", strings.Join(found, "\n"))
+	}
+}
+
+// Whatever a learner types, or puts beside it, the tests of the house stay
+// green, and what it does not touch is judged as before.
+func TestShipped(t *testing.T) {
+	root := toys(t)
+	for _, e := range []edit{
+		{"katas/toy/round/round.go", "", "//go:build !solution\n\npackage round\n\nfunc Round(n int) { broken"},
+		{"katas/toy/round/own_test.go", "", "package round\n\nimport \"github.com/stretchr/testify\"\n"},
+		{"katas/toy/round/README.md", "", "My notes\r\n"},
+		{"katas/play/ground/play.go", "", "package main"},
+		{"katas/toy/scratch/try.go", "", "package try"},
+	} {
+		e.apply(t, root)
+	}
+	h := open(t, root, Shipped)
+	if !slices.Equal(h.LeftOut, []string{"toy/round"}) {
+		t.Errorf("LeftOut = %v, want toy/round", h.LeftOut)
+	}
+	for _, r := range Rules() {
+		for _, f := range r.Check(h) {
+			t.Errorf("%s: %s", r.Name, f)
+		}
+	}
+
+	edit{"solutions/toy/half/half.go", "half of n. The", "n halved. The"}.apply(t, root)
+	if found := sameDocs(open(t, root, Shipped)); len(found) != 1 {
+		t.Errorf("%d findings in the kata that is as it was shipped, want 1: %v", len(found), found)
+	}
+
+	edit{"katas/toy/half/half.go", "0, todo.Err", "n / 2, nil"}.apply(t, root)
+	h = open(t, root, Shipped)
+	if !slices.Equal(h.LeftOut, []string{"toy/half", "toy/round"}) {
+		t.Errorf("LeftOut = %v, want toy/half, and toy/round that builds on it", h.LeftOut)
+	}
+	if found := goldens(h); len(found) > 0 {
+		t.Errorf("what a test left out may use, was found unused: %v", found)
 	}
 }

@@ -75,7 +75,7 @@ func strangers(h *House) []Finding {
 			continue
 		}
 		id := m[1] + "/" + m[2]
-		if _, ok := h.Index.Kata(id); !ok && !seen[id] {
+		if !isListed(h.Index, id) && !seen[id] {
 			seen[id] = true
 			found = append(found, Finding{path.Dir(f.Path), 0, "katas/index.txt has no line for " + id})
 		}

@@ -43,6 +43,7 @@ func Rules() []Rule {
 		{"readme", readmes},
 		{"rules", rulesAndTests},
 		{"known", knownSolutions},
+		{"sums", sums},
 		{"leftovers", leftovers},
 		{"machine", machinePaths},
 		{"goldens", goldens},

@@ -33,6 +33,9 @@ func stubs(h *House) []Finding {
 // one return.
 func bodies(h *House, f *file) []Finding {
 	var found []Finding
+	if !strings.Contains(f.src, "TODO") { // in a comment, or in a text to fill
+		return []Finding{{f.Path, 0, "nothing is marked TODO: what is there to write?"}}
+	}
 	for _, d := range f.ast.Decls {
 		fn, ok := d.(*ast.FuncDecl)
 		if !ok || fn.Body == nil {

@@ -52,6 +52,7 @@ type Verdict struct {
 	Tests   []Result      // of each test declared, in the order of go test
 	First   *Failure      // why it is not Green; nil when it is
 	Broke   *Failure      // what ended the run before its end, nil if nothing did
+	Folder  Folder        // how the files of the kata stand; see Index.Run
 	Notes   []string      // what else to know, a sentence each
 	Printed string        // what tests and learner's code printed outside of any test
 	Race    bool          // whether the race detector was on

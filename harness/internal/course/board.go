@@ -1,0 +1,105 @@
+package course
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Status is how far the learner is with a kata.
+type Status int
+
+const (
+	NotBegun Status = iota
+	Locked          // not begun, and so is something that it is built on
+	Begun
+	Done // was green once
+)
+
+func (s Status) String() string { return [...]string{"not begun", "locked", "begun", "done"}[s] }
+
+// Standing is one kata on the board.
+type Standing struct {
+	Kata
+	Status Status
+	Behind []string  // the IDs of what it needs that is not Done
+	Last   *Entry    // the last run since the last reset, nil for none
+	Done   *Entry    // the last green run, nil for none
+	Active time.Time // when the learner last worked on it, zero for never
+	Hints  int       // shown since the last reset
+	Folder Folder
+}
+
+// Board tells how the learner stands with each kata, in the index's order.
+func (x Index) Board() ([]Standing, error) {
+	sums, err := ReadSums(x.Root)
+	if err != nil {
+		return nil, err
+	}
+	log, err := ReadLog(x.Root)
+	if err != nil {
+		return nil, err
+	}
+	done := map[string]bool{}
+	for _, e := range log {
+		done[e.Kata] = done[e.Kata] || e.Deed == DidRun && e.Verdict == Green.String()
+	}
+	var board []Standing
+	for _, k := range x.Katas {
+		s := Standing{Kata: k}
+		if s.Folder, err = x.Folder(k, sums); err != nil {
+			return nil, err
+		}
+		for _, id := range k.Needs {
+			if !done[id] {
+				s.Behind = append(s.Behind, id)
+			}
+		}
+		s.look(x.Root, log.Of(k.ID))
+		board = append(board, s)
+	}
+	return board, nil
+}
+
+func (s *Standing) look(root string, log Log) {
+	s.Done = log.Green()
+	log = log.SinceReset()
+	s.Hints = log.Hints()
+	for i := range log {
+		if log[i].Deed == DidRun {
+			s.Last = &log[i]
+		}
+		s.Active = log[i].Time
+	}
+	for _, name := range s.Folder.Edited {
+		info, err := os.Stat(filepath.Join(root, filepath.FromSlash(name)))
+		if err == nil && info.ModTime().After(s.Active) {
+			s.Active = info.ModTime()
+		}
+	}
+	switch {
+	case s.Done != nil:
+		s.Status = Done
+	case len(s.Folder.Edited) > 0, !s.Folder.Known && s.Last != nil:
+		s.Status = Begun
+	case len(s.Behind) > 0:
+		s.Status = Locked
+	}
+}
+
+// Next returns the place on the board of what to do now: what was begun last,
+// else the first that is not begun. It is -1 when everything is done.
+func Next(board []Standing) int {
+	next := -1
+	for i, s := range board {
+		if s.Status == Begun && (next < 0 || s.Active.After(board[next].Active)) {
+			next = i
+		}
+	}
+	for i := 0; next < 0 && i < len(board); i++ {
+		if board[i].Status == NotBegun {
+			next = i
+		}
+	}
+	return next
+}

@@ -1,0 +1,117 @@
+package course_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/example/netkata/harness/internal/course"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestIndexBroken(t *testing.T) {
+	for _, tc := range []struct{ why, src, want string }{
+		{"two columns", "\nt/a drill\n", "katas/index.txt:2: want three columns"},
+		{"no track", "a drill title\n", `katas/index.txt:1: id "a"`},
+		{"upper case", "t/A drill title\n", `katas/index.txt:1: id "t/A"`},
+		{"a path out of the tree", "../a drill title\n", `katas/index.txt:1: id "../a"`},
+		{"no such kind", "t/a puzzle title\n", `katas/index.txt:1: kind "puzzle"`},
+		{"twice", "t/a drill title\n# comment\nt/a kata title\n", "katas/index.txt:3: t/a is listed twice"},
+		{"nothing", "# only this\n", "katas/index.txt: no kata in it"},
+	} {
+		root := t.TempDir()
+		write(t, filepath.Join(root, "katas", "index.txt"), []byte(tc.src))
+		if _, err := course.ReadIndex(root); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+			t.Errorf("%s: got %v, want %s", tc.why, err, tc.want)
+		}
+	}
+}
+
+// What a kata needs is what it or its solution imports.
+func TestNeeds(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "katas/index.txt"), []byte("t/a drill a\nt/b drill b\nt/c drill c\n"))
+	write(t, filepath.Join(root, "katas/t/b/b.go"), []byte("package b\nimport _ \"example.com/m/katas/t/a\"\n"))
+	write(t, filepath.Join(root, "solutions/t/c/c.go"), []byte("package c\nimport _ \"example.com/m/solutions/t/b\"\nimport _ \"net\"\n"))
+	write(t, filepath.Join(root, "katas/t/c/c_test.go"), []byte("package c_test\nimport _ \"example.com/m/katas/t/c\"\nimport _ \"example.com/m/harness/t/a\"\n"))
+	write(t, filepath.Join(root, "katas/t/c/broken.go"), []byte("package"))
+	x, err := course.ReadIndex(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, k := range x.Katas {
+		got = append(got, k.ID+" needs "+strings.Join(k.Needs, " "))
+	}
+	if d := cmp.Diff([]string{"t/a needs ", "t/b needs t/a", "t/c needs t/b"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// The board after each step of an evening.
+func TestBoard(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "katas/index.txt"), []byte("t/a drill a\nt/b drill b\nt/c drill c\n"))
+	for _, name := range []string{"a", "b", "c"} {
+		write(t, filepath.Join(root, "katas/t", name, name+".go"), []byte("package "+name+"\n"))
+	}
+	write(t, filepath.Join(root, "solutions/t/b/b.go"), []byte("package b\nimport _ \"example.com/m/solutions/t/a\"\n"))
+	x, err := course.ReadIndex(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := course.TakeSums(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sums.Write(root); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Add(time.Hour) // after the files' times
+	did := func(e course.Entry) func() {
+		return func() {
+			now = now.Add(time.Minute)
+			e.Time = now
+			appendAll(t, root, e)
+		}
+	}
+	edit := func(name string) func() {
+		return func() {
+			write(t, filepath.Join(root, "katas/t", name, name+".go"), []byte("package "+name+" // mine\n"))
+		}
+	}
+	for _, step := range []struct {
+		why  string
+		do   func()
+		want string // a status each, and what is next
+	}{
+		{"a fresh clone", func() {}, "not begun, locked, not begun; next t/a"},
+		{"a run of the stub begins nothing", did(course.Entry{Deed: course.DidRun, Kata: "t/a", Verdict: "red"}), "not begun, locked, not begun; next t/a"},
+		{"an edit does", edit("c"), "not begun, locked, begun; next t/c"},
+		{"the later work is next", func() { edit("a")(); did(course.Entry{Deed: course.DidHint, Kata: "t/a", Hint: 1})() }, "begun, locked, begun; next t/a"},
+		{"green unlocks", did(course.Entry{Deed: course.DidRun, Kata: "t/a", Verdict: "green"}), "done, not begun, begun; next t/c"},
+		{"once done, it stays so", did(course.Entry{Deed: course.DidRun, Kata: "t/a", Verdict: "red"}), "done, not begun, begun; next t/c"},
+		{"what is begun without its needs", edit("b"), "done, begun, begun; next t/b"},
+		{"all but one", did(course.Entry{Deed: course.DidRun, Kata: "t/c", Verdict: "green"}), "done, begun, done; next t/b"},
+		{"all", did(course.Entry{Deed: course.DidRun, Kata: "t/b", Verdict: "green"}), "done, done, done; next none"},
+		{"a reset takes no tick away", did(course.Entry{Deed: course.DidReset, Kata: "t/b"}), "done, done, done; next none"},
+	} {
+		step.do()
+		board, err := x.Board()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var words []string
+		for _, s := range board {
+			words = append(words, s.Status.String())
+		}
+		next := "none"
+		if n := course.Next(board); n >= 0 {
+			next = board[n].ID
+		}
+		if got := strings.Join(words, ", ") + "; next " + next; got != step.want {
+			t.Errorf("%s: %s, want %s", step.why, got, step.want)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package course
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Options are how a learner's kata is run.
+type Options struct {
+	Timeout time.Duration // see Spec
+}
+
+// Run judges the learner's solution of k: as Test does, and besides it is only
+// Green when the kata's tests are the ones that were shipped. The race detector
+// is on where the kata is concurrent and this machine has it.
+func (x Index) Run(ctx context.Context, k Kata, o Options) (Verdict, error) {
+	s := Spec{Root: x.Root, Package: k.Dir, Timeout: o.Timeout}
+	concurrent := s.concurrent()
+	s.Race = concurrent && raceDetector() == nil
+
+	type shipped struct {
+		folder Folder
+		err    error
+	}
+	look := make(chan shipped, 1)
+	go func() { // while the tests run
+		sums, err := ReadSums(x.Root)
+		if err != nil {
+			look <- shipped{err: err}
+			return
+		}
+		f, err := x.Folder(k, sums)
+		look <- shipped{f, err}
+	}()
+	v, err := Test(ctx, s)
+	found := <-look
+	if err = errors.Join(err, found.err); err != nil {
+		return v, err
+	}
+	v.Folder = found.folder
+	v.checkShipped(k)
+	if concurrent && !s.Race {
+		v.Notes = append(v.Notes, "The race detector was off: "+raceDetector().Error()+".")
+	}
+	for _, name := range x.untagged(v.Folder) {
+		v.Notes = append(v.Notes, name+" has no line //go:build !solution: go test -tags solution ./... may not build with it.")
+	}
+	return v, nil
+}
+
+// checkShipped takes the green away from a run of other tests than the
+// kata's own. A red one stays: what failed is told, and this beside it.
+func (v *Verdict) checkShipped(k Kata) {
+	why := ""
+	switch f := v.Folder; {
+	case !f.Known:
+		why = fmt.Sprintf("%s has no line for %s, so nobody can tell whether its tests are the ones that belong to it.", sumsFile, k.ID)
+	case len(f.Tampered) > 0:
+		why = fmt.Sprintf("Not as it was shipped: %s.\nThis brings it back, and leaves your code as it is: go tool kata reset --tests %s",
+			strings.Join(f.Tampered, ", "), k.ID)
+	default:
+		return
+	}
+	if v.State != Green {
+		v.Notes = append(v.Notes, why)
+		return
+	}
+	v.State = CannotSay
+	v.First = &Failure{Kind: ByTamper, Text: "Every test passed, but that proves nothing yet.\n" + why}
+	if len(v.Folder.Tampered) > 0 {
+		v.First.File = v.Folder.Tampered[0]
+	}
+}
+
+// networks are the helpers by which a test shows that its kata is concurrent.
+var networks = []string{"memnet", "bubble", "loopback", "grpctest"}
+
+// concurrent says whether the package's tests use a network.
+func (s Spec) concurrent() bool {
+	names, _ := filepath.Glob(filepath.Join(s.Root, filepath.FromSlash(s.Package), "*_test.go"))
+	for _, name := range names {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err == nil && slices.ContainsFunc(f.Imports, isNetwork) {
+			return true
+		}
+	}
+	return false
+}
+
+func isNetwork(spec *ast.ImportSpec) bool {
+	dir, name := path.Split(strings.Trim(spec.Path.Value, "`\""))
+	return strings.HasSuffix(dir, "/harness/") && slices.Contains(networks, name)
+}
+
+// raceDetector says why this machine has no race detector, nil when it has
+// one. See go help build, -race.
+func raceDetector() error {
+	where := runtime.GOOS + "/" + runtime.GOARCH
+	switch where {
+	case "darwin/amd64", "darwin/arm64":
+		return nil // needs no C compiler there
+	case "linux/amd64", "linux/arm64", "linux/ppc64le", "linux/s390x", "linux/loong64", "freebsd/amd64", "netbsd/amd64", "windows/amd64":
+	default:
+		return fmt.Errorf("Go has none for %s", where)
+	}
+	if os.Getenv("CGO_ENABLED") == "0" {
+		return errors.New("it needs cgo, and CGO_ENABLED is 0")
+	}
+	compilers := []string{"gcc", "clang", "cc"}
+	if cc := strings.Fields(os.Getenv("CC")); len(cc) > 0 {
+		compilers = cc[:1]
+	}
+	for _, cc := range compilers {
+		if _, err := exec.LookPath(cc); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("it needs a C compiler (%s)", compilers[0])
+}
+
+// untagged returns the learner's own Go files, tests aside, that lack the
+// build constraint of the stub.
+func (x Index) untagged(f Folder) []string {
+	var names []string
+	for _, name := range f.Extra {
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		src, err := os.ReadFile(filepath.Join(x.Root, filepath.FromSlash(name)))
+		if err == nil && !strings.Contains(string(src), "\n//go:build !solution") && !strings.HasPrefix(string(src), "//go:build !solution") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Unwritten is a function that still returns todo.Err.
+type Unwritten struct {
+	Name string // "Parse", "Server.Handle"
+	File string // below the root, with slashes
+	Line int
+}
+
+// Unwritten returns the functions of k that nobody has written yet.
+func (x Index) Unwritten(k Kata, f Folder) []Unwritten {
+	var list []Unwritten
+	for _, name := range f.Own {
+		if !strings.HasSuffix(name, ".go") {
+			continue
+		}
+		fset := token.NewFileSet()
+		src, err := parser.ParseFile(fset, filepath.Join(x.Root, filepath.FromSlash(name)), nil, parser.SkipObjectResolution)
+		if err != nil {
+			continue
+		}
+		for _, d := range src.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil && usesTodo(fn.Body) {
+				list = append(list, Unwritten{functionName(fn), name, fset.Position(fn.Pos()).Line})
+			}
+		}
+	}
+	return list
+}
+
+func usesTodo(body *ast.BlockStmt) bool {
+	found := false
+	ast.Inspect(body, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "Err" {
+			pkg, ok := sel.X.(*ast.Ident)
+			found = found || ok && pkg.Name == "todo"
+		}
+		return !found
+	})
+	return found
+}
+
+// functionName returns "Parse", or "Server.Handle" for a method.
+func functionName(fn *ast.FuncDecl) string {
+	if fn.Recv == nil || len(fn.Recv.List) == 0 {
+		return fn.Name.Name
+	}
+	t := fn.Recv.List[0].Type
+	if star, ok := t.(*ast.StarExpr); ok {
+		t = star.X
+	}
+	if id, ok := t.(*ast.Ident); ok {
+		return id.Name + "." + fn.Name.Name
+	}
+	return fn.Name.Name
+}

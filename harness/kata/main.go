@@ -1,3 +1,94 @@
+// Kata is the learner's tool: what to do next, whether it is right, and if
+// not, why. "go tool kata help" tells its commands.
 package main
 
-func main() {}
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+
+	"github.com/fatih/color"
+	"github.com/spf13/cobra"
+)
+
+// Exit codes of every command.
+const (
+	exitGreen     = 0 // and of what judges nothing: it was done
+	exitRed       = 1
+	exitCannotSay = 2 // and of what could not be done
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Stdin, color.Output, color.Error, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run is the whole tool, but for the process around it.
+func run(ctx context.Context, in io.Reader, out, errw io.Writer, args []string) int {
+	a := &app{in: in, out: out, err: errw, now: now}
+	root := a.command()
+	root.SetArgs(goStyle(args))
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errw)
+	if err := root.ExecuteContext(ctx); err != nil {
+		a.complain(err)
+		return exitCannotSay
+	}
+	return a.code
+}
+
+// command returns the commands, one file each.
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "kata",
+		Short: "Learn networking byte by byte",
+		Long: `The katas of this repository: which are done, what is next, and whether what
+you wrote is right. Without a command: the board.`,
+		Example:       "  go tool kata next      what to do now\n  go tool kata run       is it right?",
+		Args:          cobra.NoArgs,
+		RunE:          a.board,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddCommand(a.nextCommand(), a.runCommand(), a.hintCommand(), a.resetCommand(), a.solutionCommand(), a.explainCommand())
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Short = "Complete commands and IDs in your shell"
+			c.Long = `A shell completes the words of a command that it knows by name. Put this into
+its start-up file, in this order:
+
+  kata() { go tool kata "$@"; }                     # bash, zsh
+  source <(go tool kata completion bash)            # bash; zsh: completion zsh
+
+  function kata; go tool kata $argv; end            # fish
+  go tool kata completion fish | source
+
+It works inside the repository: elsewhere there is no such tool.`
+		}
+	}
+	return root
+}
+
+var longFlag = regexp.MustCompile(`^-[a-z]{2,}(=|$)`)
+
+// goStyle lets a flag of several letters begin with one dash, as Go's do.
+func goStyle(args []string) []string {
+	var out []string
+	for i, arg := range args {
+		if arg == "--" {
+			return append(out, args[i:]...)
+		}
+		if longFlag.MatchString(arg) {
+			arg = "-" + arg
+		}
+		out = append(out, arg)
+	}
+	return out
+}

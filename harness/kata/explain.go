@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/example/netkata/harness/wire"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain FILE | HEX... | -",
+		Short: "Explain the bytes of a DNS message, field by field",
+		Long: `Explains a DNS message: each field at its offset, and where it stops making
+sense. The message is a file (binary, or annotated hex as in testdata), hex on
+the command line (spaces, colons and 0x do not matter), or standard input: -`,
+		Example: "  " + self + " explain 2a17 0100 0001 0000 0000 0000 00 0001 0001",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			msg, err := a.message(args)
+			if err != nil {
+				return err
+			}
+			a.say("%s", strings.TrimRight(wire.DNS(msg).Dump(), "\n"))
+			return nil
+		},
+	}
+}
+
+// maxMessage is what a DNS message over TCP can be long; annotated hex takes
+// some ten times as much.
+const maxMessage = 1 << 20
+
+// message reads what the arguments mean.
+func (a *app) message(args []string) ([]byte, error) {
+	if len(args) > 1 {
+		return parseHex(strings.Join(args, " "))
+	}
+	if args[0] == "-" {
+		return readMessage("standard input", a.in)
+	}
+	f, err := os.Open(args[0])
+	if err == nil {
+		defer f.Close()
+		return readMessage(args[0], f)
+	}
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid) && len(args[0]) < 255 {
+		return nil, err
+	}
+	msg, err := parseHex(args[0])
+	if err != nil {
+		return nil, fmt.Errorf("no such file, and %w", err)
+	}
+	return msg, nil
+}
+
+func readMessage(name string, r io.Reader) ([]byte, error) {
+	src, err := io.ReadAll(io.LimitReader(r, maxMessage+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(src) > maxMessage {
+		return nil, fmt.Errorf("%s: longer than any DNS message", name)
+	}
+	if !isText(src) {
+		return src, nil
+	}
+	// One line of digits is a dump, whatever stands between them.
+	if line := strings.TrimSpace(string(src)); !strings.ContainsAny(line, "#\n") {
+		msg, err := parseHex(line)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return msg, nil
+	}
+	d, err := wire.ParseHex(name, src)
+	return d.Msg, err
+}
+
+// isText says whether src is what people type, and so hex: a DNS message has
+// octets that are not, its counts above all.
+func isText(src []byte) bool {
+	for _, c := range src {
+		if c < ' ' && c != '\n' && c != '\r' && c != '\t' {
+			return false
+		}
+	}
+	return utf8.Valid(src)
+}
+
+// parseHex reads hex digits, two a byte. Spaces, colons, commas, \x and 0x may
+// stand between bytes.
+func parseHex(text string) ([]byte, error) {
+	var msg []byte
+	high := -1 // the first digit of a byte, when it waits for the second
+	runes := []rune(text)
+	for i := 0; i < len(runes); i++ {
+		c := runes[i]
+		v := digit(c)
+		prefixed := i+1 < len(runes) && (c == '0' || c == '\\') && (runes[i+1] == 'x' || runes[i+1] == 'X')
+		switch {
+		case high < 0 && prefixed:
+			i++
+		case v >= 0 && high < 0:
+			high = v
+		case v >= 0:
+			msg = append(msg, byte(high<<4|v))
+			high = -1
+		case strings.ContainsRune(" \t\r\n:,", c) && high < 0:
+		case high >= 0:
+			return nil, fmt.Errorf("not hex: a byte has two digits, and after the first one, character %d is %q", i+1, c)
+		default:
+			return nil, fmt.Errorf("not hex: character %d is %q", i+1, c)
+		}
+	}
+	if high >= 0 {
+		return nil, fmt.Errorf("not hex: character %d is the first digit of a byte without a second", len(runes))
+	}
+	return msg, nil
+}
+
+func digit(c rune) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/example/netkata/harness/internal/course"
+	"github.com/example/netkata/harness/internal/readme"
+	"github.com/fatih/color"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) nextCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "next [ID]",
+		Short:             "Show what to do: the README of the next kata",
+		Long:              "Shows the README of the kata that you are at, or of the one named; its hints\nstay folded.",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.ids(false),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := a.open(); err != nil {
+				return err
+			}
+			s, err := a.chosen(args)
+			if err != nil {
+				return err
+			}
+			src, err := os.ReadFile(filepath.Join(a.index.Root, filepath.FromSlash(s.Dir), "README.md"))
+			if err != nil {
+				return err
+			}
+			a.say("%s", styled(folded(string(src), s.Kata)))
+			a.howToStart(s)
+			return nil
+		},
+	}
+}
+
+func (a *app) howToStart(s course.Standing) {
+	if len(s.Behind) > 0 {
+		a.say("It is built on %s: do that first.\n", strings.Join(s.Behind, ", "))
+	}
+	verb := "Open"
+	if s.Status == course.Begun {
+		verb = "Go on in"
+	}
+	a.say("%s %s, then: %s run %s", verb, bold(file(s)), self, s.ID)
+}
+
+var hintsSection = regexp.MustCompile(`(?ms)^## Hints\n.*?(^## |\z)`)
+
+// folded replaces a README's hints by how to get at them.
+func folded(src string, k course.Kata) string {
+	src = strings.ReplaceAll(src, "\r\n", "\n")
+	n := len(readme.Parse(src).Hints)
+	if n == 0 {
+		return src
+	}
+	fold := fmt.Sprintf("## Hints\n\n%s, one at a time: %s hint %s\n\n$1", count(n, "hint"), self, k.ID)
+	return hintsSection.ReplaceAllString(src, fold)
+}
+
+var (
+	boldWords = regexp.MustCompile(`\*\*(.+?)\*\*`)
+	codeWords = regexp.MustCompile("`([^`\n]+)`")
+)
+
+// styled shows Markdown in a terminal with colours; without them it is left as
+// it is, which is how it was written to be read.
+func styled(src string) string {
+	src = strings.TrimRight(src, "\n") + "\n"
+	if color.NoColor {
+		return src
+	}
+	// Bold words may be broken over two lines, code is not.
+	var out strings.Builder
+	fenced := false
+	for block := range strings.SplitAfterSeq(src, "\n\n") {
+		if fenced || strings.Contains(block, "```") {
+			for line := range strings.SplitAfterSeq(block, "\n") {
+				if strings.HasPrefix(strings.TrimSpace(line), "```") {
+					fenced = !fenced
+					continue
+				}
+				out.WriteString(line)
+			}
+			continue
+		}
+		out.WriteString(styledBlock(block))
+	}
+	return out.String()
+}
+
+func styledBlock(block string) string {
+	if strings.HasPrefix(block, "#") {
+		heading, rest, _ := strings.Cut(block, "\n")
+		return bold(strings.TrimLeft(heading, "# ")) + "\n" + rest
+	}
+	block = boldWords.ReplaceAllStringFunc(strings.ReplaceAll(block, "\n", "\x00"), func(s string) string {
+		return eachLine(strings.Trim(s, "*"), bold)
+	})
+	block = strings.ReplaceAll(block, "\x00", "\n")
+	return codeWords.ReplaceAllStringFunc(block, func(s string) string { return cyan(strings.Trim(s, "`")) })
+}
+
+// eachLine styles each of the lines that \x00 separates.
+func eachLine(s string, style func(...any) string) string {
+	parts := strings.Split(s, "\x00")
+	for i, p := range parts {
+		parts[i] = style(p)
+	}
+	return strings.Join(parts, "\x00")
+}

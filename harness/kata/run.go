@@ -1,0 +1,328 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/example/netkata/harness/internal/course"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	r := runner{app: a}
+	c := &cobra.Command{
+		Use:   "run [ID or TRACK]...",
+		Short: "Is it right? Run the tests, explain the first failure",
+		Long: `Runs the tests of a kata and explains the first failure. Without an ID: of the
+kata that you are at. Of a track: a line for each kata, then the first failure.
+
+Exit codes: 0 green, 1 red, 2 cannot say.`,
+		ValidArgsFunction: a.ids(true),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.run(cmd.Context(), args)
+		},
+	}
+	c.Flags().BoolVarP(&r.verbose, "verbose", "v", false, "show every test, and all that it said")
+	c.Flags().DurationVar(&r.timeout, "timeout", time.Minute, "how long all the tests of a kata may take")
+	return c
+}
+
+// runner is one kata run.
+type runner struct {
+	*app
+	verbose bool
+	timeout time.Duration
+}
+
+func (r *runner) run(ctx context.Context, args []string) error {
+	if r.timeout <= 0 {
+		return fmt.Errorf("--timeout %v: want more than nothing", r.timeout)
+	}
+	if err := r.open(); err != nil {
+		return err
+	}
+	katas, err := r.katas(args)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		s, err := r.current()
+		if err != nil {
+			return err
+		}
+		katas = []course.Kata{s.Kata}
+	}
+	if len(katas) == 1 {
+		v, err := r.judge(ctx, katas[0])
+		if err != nil {
+			return err
+		}
+		r.say("%s", r.headline(katas[0], v, 0))
+		r.explain(katas[0], v)
+		return nil
+	}
+	return r.several(ctx, katas)
+}
+
+// judge runs one kata and keeps the verdict.
+func (r *runner) judge(ctx context.Context, k course.Kata) (course.Verdict, error) {
+	v, err := r.index.Run(ctx, k, course.Options{Timeout: r.timeout})
+	if ctx.Err() != nil {
+		return v, errors.New("stopped")
+	}
+	if err != nil {
+		return v, fmt.Errorf("%s: %w", k.ID, err)
+	}
+	r.record(course.RunEntry(k, v, r.now()))
+	if c := exitCode(v.State); r.code == exitGreen || c == exitRed {
+		r.code = c
+	}
+	return v, nil
+}
+
+func exitCode(s course.State) int {
+	return map[course.State]int{course.Green: exitGreen, course.Red: exitRed, course.CannotSay: exitCannotSay}[s]
+}
+
+// several gives each kata a line, and explains the first that is not green.
+// What nobody has begun is not run: a stub is red.
+func (r *runner) several(ctx context.Context, katas []course.Kata) error {
+	board, err := r.index.Board()
+	if err != nil {
+		return err
+	}
+	begun := map[string]bool{}
+	for _, s := range board {
+		begun[s.ID] = !s.Folder.Known || len(s.Folder.Edited) > 0
+	}
+	wide := 0
+	for _, k := range katas {
+		wide = max(wide, len(k.ID))
+	}
+	var first *course.Kata
+	var why course.Verdict
+	for i, k := range katas {
+		if !begun[k.ID] {
+			r.code = exitRed
+			r.say("%-*s  %s", wide, k.ID, faint("not begun"))
+			continue
+		}
+		v, err := r.judge(ctx, k)
+		if err != nil {
+			return err
+		}
+		r.say("%s", r.headline(k, v, wide))
+		if v.State != course.Green && (first == nil || v.State == course.Red && why.State != course.Red) {
+			first, why = &katas[i], v
+		}
+	}
+	if first != nil {
+		r.say("\n%s", r.headline(*first, why, 0))
+		r.explain(*first, why)
+	}
+	return nil
+}
+
+// untouched says whether nobody has written anything yet, so that what fails
+// is the stub.
+func untouched(v course.Verdict) bool {
+	return v.Folder.Known && len(v.Folder.Own) > 0 && len(v.Folder.Edited) == 0 && v.State == course.Red &&
+		(v.Broke == nil || v.Broke.Kind == course.ByLoop)
+}
+
+// headline is the verdict in one line.
+func (r *runner) headline(k course.Kata, v course.Verdict, wide int) string {
+	state := map[course.State]func(...any) string{course.Green: green, course.Red: red, course.CannotSay: yellow}[v.State](v.State)
+	if untouched(v) {
+		state = yellow("not begun")
+	}
+	return fmt.Sprintf("%-*s  %s  %s", wide, k.ID, state, tally(v))
+}
+
+func tally(v course.Verdict) string {
+	if b := v.Broke; b != nil {
+		switch b.Kind {
+		case course.ByCompile:
+			return "does not compile"
+		case course.ByVet:
+			return "go vet refuses it"
+		case course.BySetup:
+			return "could not be tested"
+		}
+	}
+	if v.State == course.Green {
+		s := count(len(v.Tests), "test")
+		if n := len(v.Rules); n > 0 {
+			s += ", " + count(n, "rule")
+		}
+		if v.Race {
+			s += ", race detector on"
+		}
+		return s
+	}
+	return fmt.Sprintf("%d of %s pass", v.Count(course.Passed), count(len(v.Tests), "test"))
+}
+
+// explain says what the verdict means, and what to do now.
+func (r *runner) explain(k course.Kata, v course.Verdict) {
+	if r.verbose {
+		r.everything(v)
+	}
+	switch {
+	case v.State == course.Green:
+		r.proven(k)
+	case untouched(v):
+		r.notBegun(k, v)
+	default:
+		r.failure(k, v)
+	}
+	for _, note := range v.Notes {
+		r.say("\n%s %s", yellow("note:"), note)
+	}
+}
+
+// proven says what comes after green.
+func (r *runner) proven(k course.Kata) {
+	board, err := r.index.Board()
+	if err != nil {
+		r.warn("%v", err)
+		return
+	}
+	r.say("")
+	if next := course.Next(board); next >= 0 {
+		r.say("Next: %s, %s (%s next)", bold(board[next].ID), board[next].Title, self)
+	} else {
+		r.say("That was the last one: every kata is done.")
+	}
+	r.say("The reference beside yours: %s solution %s", self, k.ID)
+}
+
+func (r *runner) notBegun(k course.Kata, v course.Verdict) {
+	r.say("\nNothing is written yet. It begins in %s:", bold(v.Folder.Own[0]))
+	for _, u := range r.index.Unwritten(v.Folder) {
+		r.say("  line %d  %s", u.Line, u.Name)
+	}
+	r.say("\nWhat to do: %s next %s", self, k.ID)
+}
+
+// printedLines is how much is shown of what the code printed by itself.
+const printedLines = 20
+
+// failure explains the first failure, and counts the others.
+func (r *runner) failure(k course.Kata, v course.Verdict) {
+	f := v.First
+	r.say("")
+	if f.Test != "" {
+		r.say("%s", bold(f.Test)+ruleOf(f))
+	}
+	r.say("%s", f.Text)
+	switch {
+	case f.More == 0:
+	case f.Kind == course.ByCompile || f.Kind == course.ByVet || f.Kind == course.BySetup:
+		r.say("\nAnd %s.", count(f.More, "further error"))
+	default:
+		r.say("\n%s failed %s more (%s run -v %s shows all).", f.Test, count(f.More, "time"), self, k.ID)
+	}
+	if f.Printed != "" {
+		r.say("\nPrinted meanwhile:\n%s", cut(f.Printed, printedLines))
+	}
+	if v.Broke != nil && v.Broke != f {
+		r.say("\nThen the run ended, in %s: %s", v.Broke.Test, v.Broke.Text)
+	}
+	r.others(v)
+	if list := r.index.Unwritten(v.Folder); len(list) > 0 && v.State == course.Red {
+		r.say("Not written yet: %s", unwritten(list))
+	}
+	if v.State == course.Red {
+		r.say("\nA hint: %s hint %s", self, k.ID)
+	}
+}
+
+// ruleOf names the rule of a failure whose own text does not.
+func ruleOf(f *course.Failure) string {
+	if f.Rule == 0 || strings.Contains(f.Text, fmt.Sprintf("rule %d: ", f.Rule)) {
+		return ""
+	}
+	return fmt.Sprintf(", rule %d", f.Rule)
+}
+
+func unwritten(list []course.Unwritten) string {
+	var places []string
+	for _, u := range list {
+		places = append(places, fmt.Sprintf("%s (%s:%d)", u.Name, u.File, u.Line))
+	}
+	return strings.Join(places, ", ")
+}
+
+// others counts what failed besides the first failure.
+func (r *runner) others(v course.Verdict) {
+	var failed, notRun, skipped []string
+	for _, t := range v.Tests {
+		name := t.Name
+		if t.Rule > 0 {
+			name += fmt.Sprintf(" (rule %d)", t.Rule)
+		}
+		first := v.First.Test == t.Name || strings.HasPrefix(v.First.Test, t.Name+"/")
+		switch {
+		case first:
+		case t.Outcome == course.Failed || t.Outcome == course.Began:
+			failed = append(failed, name)
+		case t.Outcome == course.NotRun && v.Broke != nil && v.Broke.Test != "":
+			notRun = append(notRun, t.Name)
+		case t.Outcome == course.Skipped:
+			skipped = append(skipped, t.Name)
+		}
+	}
+	if len(failed)+len(notRun)+len(skipped) > 0 {
+		r.say("")
+	}
+	r.list(failed, "more test fails", "more tests fail")
+	r.list(notRun, "test did not run after that", "tests did not run after that")
+	r.list(skipped, "test was skipped", "tests were skipped")
+}
+
+// listed is how many tests are named before the rest is only counted.
+const listed = 4
+
+func (r *runner) list(names []string, one, many string) {
+	switch n := len(names); {
+	case n == 0:
+	case n == 1:
+		r.say("1 %s: %s", one, names[0])
+	case n > listed:
+		r.say("%d %s: %s, …", n, many, strings.Join(names[:listed], ", "))
+	default:
+		r.say("%d %s: %s", n, many, strings.Join(names, ", "))
+	}
+}
+
+// cut returns the first n lines of text, and says how many follow.
+func cut(text string, n int) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	if len(lines) > n {
+		more := len(lines) - n
+		lines = append(lines[:n:n], fmt.Sprintf("… and %s", count(more, "further line")))
+	}
+	for i, l := range lines {
+		lines[i] = "  " + l
+	}
+	return strings.Join(lines, "\n")
+}
+
+// everything shows each test, and all that was said of those that did not pass.
+func (r *runner) everything(v course.Verdict) {
+	r.say("")
+	for _, t := range v.Tests {
+		line := fmt.Sprintf("%-8s %s", t.Outcome, t.Name)
+		if t.Rule > 0 {
+			line += fmt.Sprintf(" (rule %d)", t.Rule)
+		}
+		r.say("%s  %v", line, t.Elapsed)
+		if t.Output != "" {
+			r.say("%s", strings.TrimRight(t.Output, "\n"))
+		}
+	}
+}

@@ -227,8 +227,8 @@ func TestCaptured(t *testing.T) {
 	for _, file := range files {
 		msg := wire.Load(t, "dns/captured/"+filepath.Base(file)).Msg
 		var m dns.Msg
-		if m.Unpack(msg) != nil {
-			continue // captured because it is malformed
+		if len(wire.DNS(msg).Faults) > 0 || m.Unpack(msg) != nil {
+			continue // captured because it is malformed: see TestBackwards
 		}
 		off := 12
 		for _, q := range m.Question {

@@ -194,8 +194,8 @@ func thereAndBack(msg []byte) string {
 	if err != nil {
 		return fmt.Sprintf("Append(nil, %s): %v", show(h), err)
 	}
-	if diff := wire.Diff(got, wire.DNS(msg)); diff != "" {
-		return "Parse, then Append, gave other octets (want: those parsed)\n\n" + diff
+	if !bytes.Equal(got, msg) {
+		return "Parse, then Append, gave other octets (want: those parsed)\n\n" + wire.Diff(got, wire.DNS(msg))
 	}
 	return ""
 }
@@ -279,12 +279,12 @@ func appendTo(r *rule.R, b []byte, h header.Header) (out []byte, err error) {
 func mustParse(r *rule.R, msg []byte, off int, want header.Header) {
 	r.T().Helper()
 	got, next, err := parse(r, msg, off)
-	shown := dump(msg[off:min(off+header.Len, len(msg))])
+	shown := func() string { return dump(msg[off:min(off+header.Len, len(msg))]) }
 	if err != nil {
-		r.Fatalf("Parse(msg, %d): %v\n\n%s", off, err, shown)
+		r.Fatalf("Parse(msg, %d): %v\n\n%s", off, err, shown())
 	}
 	if diff := differences(got, want); diff != "" {
-		r.Fatalf("Parse(msg, %d) returned\n%s\n\n%s", off, diff, shown)
+		r.Fatalf("Parse(msg, %d) returned\n%s\n\n%s", off, diff, shown())
 	}
 	if next != off+header.Len {
 		r.Fatalf("Parse(msg, %d) returned next %d, want %d: the octet after the header", off, next, off+header.Len)
@@ -301,8 +301,8 @@ func mustAppend(r *rule.R, b []byte, h header.Header, want []byte) {
 	if len(before) > 0 && !bytes.HasPrefix(got, before) {
 		r.Fatalf("b began with % x; after Append it begins with % x", before, got[:min(len(before), len(got))])
 	}
-	if diff := wire.Diff(got[len(before):], wire.DNS(want[len(before):])); diff != "" {
-		r.Fatalf("Append(b, %s) appended\n\n%s", show(h), diff)
+	if !bytes.Equal(got, want) {
+		r.Fatalf("Append(b, %s) appended\n\n%s", show(h), wire.Diff(got[len(before):], wire.DNS(want[len(before):])))
 	}
 }
 

@@ -538,8 +538,8 @@ func mustAppend(r *rule.R, b []byte, text string, want []byte) {
 	if err != nil {
 		r.Fatalf("Append(b, %s): %v", quote(text), err)
 	}
-	if diff := wire.Diff(got, named(want, len(b))); diff != "" {
-		r.Fatalf("Append(b, %s), b has %d octets\n\n%s", quote(text), len(b), diff)
+	if !bytes.Equal(got, want) {
+		r.Fatalf("Append(b, %s), b has %d octets\n\n%s", quote(text), len(b), wire.Diff(got, named(want, len(b))))
 	}
 }
 

@@ -16,8 +16,6 @@ package rule
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -61,6 +59,10 @@ var load = sync.OnceValues(func() (readme.Doc, error) {
 	return readme.Parse(string(src)), err
 })
 
+// On returns the same rule, reported to t: a helper's stand-in for the test. If
+// it has a method like R's Do, that is what runs the learner's code.
+func (r *R) On(t rapid.TB) *R { return &R{t: t, head: r.head} }
+
 // T returns what r reports to. A helper of a test calls r.T().Helper(), so that
 // a failure bears the line of the test and not the helper's.
 func (r *R) T() rapid.TB { return r.t }
@@ -97,20 +99,35 @@ func (r *R) Do(call func() string, f func()) {
 	if traced {
 		fmt.Printf("%s%q\n", trace.Call, call())
 	}
+	if t, ok := r.t.(interface {
+		Do(call func() string, f func())
+	}); ok {
+		t.Do(call, f)
+		return
+	}
 	out := watch(f)
 	switch {
 	case out.ok:
 	case out.runaway != "":
-		gaveUp.Store(true)
-		text := call() + "\n" + out.runaway + "\n" + out.where
-		if l, ok := r.t.(*relay); ok {
-			l.rec.stuck <- text
-			select {} // Property goes on without this goroutine
-		}
-		r.Fatalf("%s", text)
+		r.Stuck(true, call()+"\n"+out.runaway+"\n"+out.where)
 	default:
 		r.Fatalf("%s\n%s\n%s", call(), out.panic, out.where)
 	}
+}
+
+// Stuck fails the test with that text and ends it, although some goroutine of it
+// has not come to its end. If that one is still running, nothing that is measured
+// from now on would be right: the run of the package ends before its next test.
+func (r *R) Stuck(running bool, text string) {
+	r.t.Helper()
+	if running {
+		gaveUp.Store(true)
+	}
+	if l, ok := r.t.(*relay); ok {
+		l.rec.stuck <- text
+		select {} // Property goes on without this goroutine
+	}
+	r.Fatalf("%s", text)
 }
 
 // traced says that whoever runs the tests wants to see each call.
@@ -118,46 +135,3 @@ var traced = os.Getenv(trace.Env) != ""
 
 // gaveUp is set once some call was given up, which is still running.
 var gaveUp atomic.Bool
-
-// frames returns the frames of a stack, as debug.Stack prints one, that lie in
-// a kata's or a solution's folder: "katas/dns/name/name.go:57, in name.Parse".
-func frames(stack string) string {
-	var out []string
-	lines := strings.Split(stack, "\n")
-	for i := 1; i < len(lines); i++ {
-		file, ok := strings.CutPrefix(lines[i], "\t")
-		if !ok || strings.Contains(file, "_test.go:") {
-			continue
-		}
-		file, _, _ = strings.Cut(file, " +0x")
-		file = filepath.ToSlash(file)
-		at := strings.LastIndex(file, "/katas/")
-		if at < 0 {
-			at = strings.LastIndex(file, "/solutions/")
-		}
-		if at < 0 {
-			continue
-		}
-		fn := lines[i-1]
-		if cut := strings.LastIndex(fn, "("); cut > 0 {
-			fn = fn[:cut]
-		}
-		out = append(out, "  at "+file[at+1:]+", in "+fn[strings.LastIndex(fn, "/")+1:])
-		if len(out) == 6 { // deep recursion: the top says enough
-			break
-		}
-	}
-	return strings.Join(out, "\n")
-}
-
-// stackOf returns the stack of the goroutine that runs the named function.
-func stackOf(fn string) string {
-	buf := make([]byte, 1<<20)
-	buf = buf[:runtime.Stack(buf, true)]
-	for g := range strings.SplitSeq(string(buf), "\n\n") {
-		if strings.Contains(g, fn) {
-			return g
-		}
-	}
-	return ""
-}

@@ -3,15 +3,12 @@ package rule
 import (
 	"fmt"
 	"runtime/debug"
-	"runtime/metrics"
 	"time"
+
+	"github.com/example/netkata/harness/internal/stuck"
 )
 
-const (
-	cpuLimit  = time.Second // of processor time, and as much on the clock
-	heapLimit = 512 << 20   // octets that one call may add to the heap
-	tick      = 5 * time.Millisecond
-)
+const tick = 5 * time.Millisecond
 
 type outcome struct {
 	ok      bool
@@ -27,48 +24,37 @@ func watch(f func()) outcome {
 
 	t := time.NewTicker(tick)
 	defer t.Stop()
-	var began time.Time // of the measuring: most calls end before the first tick
-	var cpu time.Duration
-	var heap int64
+	var meter stuck.Meter // from the first tick: most calls end before it
 	for {
 		select {
 		case out := <-done:
 			return out
 		case <-t.C:
 		}
-		if began.IsZero() {
-			began, cpu, heap = time.Now(), cpuTime(), heapOctets()
-			if heap < heapLimit {
-				continue // else it may have been quick to hoard
-			}
-			heap = 0
-		}
-		why := ""
-		if time.Since(began) > cpuLimit && cpuTime()-cpu > cpuLimit {
-			why = fmt.Sprintf("is not done after %v of processor time: an endless loop, or far too much work", cpuLimit)
-		} else if grown := heapOctets() - heap; grown > heapLimit {
-			why = fmt.Sprintf("hoards memory: %d MiB so far, and not done", grown>>20)
-		}
-		if why != "" {
-			return outcome{runaway: why, where: frames(stackOf("rule.watched("))}
+		if why := meter.Over(); why != "" {
+			return outcome{runaway: why, where: whereabouts()}
 		}
 	}
+}
+
+// whereabouts returns the learner's calls that watched has led to.
+func whereabouts() string {
+	for _, g := range stuck.All() {
+		if g.In("github.com/example/netkata/harness/rule.watched") {
+			return g.Where()
+		}
+	}
+	return ""
 }
 
 func watched(f func(), done chan<- outcome) {
 	out := outcome{panic: "ended its goroutine (runtime.Goexit): a test cannot go on after that"}
 	defer func() {
 		if v := recover(); v != nil {
-			out = outcome{panic: fmt.Sprintf("panicked: %v", v), where: frames(string(debug.Stack()))}
+			out = outcome{panic: fmt.Sprintf("panicked: %v", v), where: stuck.Frames(debug.Stack())}
 		}
 		done <- out
 	}()
 	f()
 	out = outcome{ok: true}
-}
-
-func heapOctets() int64 {
-	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(s)
-	return int64(s[0].Value.Uint64())
 }

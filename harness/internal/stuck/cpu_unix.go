@@ -1,6 +1,6 @@
 //go:build unix
 
-package rule
+package stuck
 
 import (
 	"syscall"

@@ -1,0 +1,54 @@
+package stuck
+
+import (
+	"fmt"
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	cpuLimit  = time.Second     // of processor time without progress, and as much on the clock
+	cpuTotal  = 5 * time.Second // of processor time in all
+	heapLimit = 512 << 20       // octets added to the heap
+)
+
+// Meter measures what the process uses while the learner's code runs. The zero
+// value begins to measure when Over is called for the first time.
+type Meter struct {
+	since time.Time     // when it began, or the last progress
+	cpu   time.Duration // used until then
+	first time.Duration // used until it began
+	heap  int64         // in use when it began
+}
+
+// Over says in words what was used beyond all measure, "" as long as nothing
+// was. Processor time is what counts: a busy machine takes longer to give it.
+func (m *Meter) Over() string {
+	if m.since.IsZero() {
+		m.Progress()
+		m.first = m.cpu
+		if m.heap = heapOctets(); m.heap > heapLimit {
+			m.heap = 0 // it may have been quick to hoard
+		}
+	}
+	cpu := cpuTime()
+	if time.Since(m.since) > cpuLimit && cpu-m.cpu > cpuLimit {
+		return fmt.Sprintf("is not done after %v of processor time: an endless loop, or far too much work", cpuLimit)
+	}
+	if cpu-m.first > cpuTotal {
+		return fmt.Sprintf("is not done after %v of processor time, with something always going on: it never ends, or is far too much work", cpuTotal)
+	}
+	if grown := heapOctets() - m.heap; grown > heapLimit {
+		return fmt.Sprintf("hoards memory: %d MiB so far, and not done", grown>>20)
+	}
+	return ""
+}
+
+// Progress says that something got done: the time is measured anew.
+func (m *Meter) Progress() { m.since, m.cpu = time.Now(), cpuTime() }
+
+func heapOctets() int64 {
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(s)
+	return int64(s[0].Value.Uint64())
+}

@@ -1,0 +1,136 @@
+package stuck
+
+import (
+	"hash/maphash"
+	"slices"
+	"time"
+)
+
+const (
+	tick      = 10 * time.Millisecond
+	ticksLook = 10 // from one look at the goroutines to the next
+)
+
+// Watch looks after some goroutines from outside, in real time.
+type Watch struct {
+	// Mine tells the goroutines to look after.
+	Mine func(Goroutine) bool
+	// Still says of them, when each of them is blocked, whether they stay so
+	// unless something happens. Nil: they do.
+	Still func([]Goroutine) bool
+	// Looks is how many looks in a row, a tenth of a second apart, must find
+	// them unchanged; three times as many while others in the process are at
+	// work, who might wake them.
+	Looks int
+	// Work counts what gets done, so that hard work is not taken for an endless
+	// loop. It may be nil.
+	Work func() uint64
+}
+
+// Finding is why a Watch ended.
+type Finding struct {
+	Kind       Kind
+	Text       string      // of Busy: "is not done after …"
+	Goroutines []Goroutine // those looked after, at the last look
+}
+
+// Kind is the sort of a Finding.
+type Kind int
+
+const (
+	Done  Kind = iota // what was waited for has happened
+	Stuck             // nobody gets on any more
+	Busy              // somebody uses the processor, or memory, without end
+)
+
+// Until waits until done is closed, or until there is something to report.
+func (w Watch) Until(done <-chan struct{}) Finding {
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	var (
+		meter Meter
+		last  look
+		same  int // looks that were like the one before
+	)
+	for n := 1; ; n++ {
+		select {
+		case <-done:
+			return Finding{}
+		case <-t.C:
+		}
+		text := meter.Over()
+		if text == "" && n%ticksLook != 0 {
+			continue
+		}
+		now := w.look()
+		switch {
+		case text != "" && now.active:
+			return Finding{Busy, text, now.mine}
+		case !now.active || now.work != last.work || now.who != last.who:
+			meter.Progress()
+		}
+		same++
+		if now.what != last.what || !now.still {
+			same = 0
+		}
+		if need := w.Looks; same >= need && !now.others || same >= 3*need {
+			return Finding{Stuck, "", now.mine}
+		}
+		last = now
+	}
+}
+
+// look is what one look at the goroutines found.
+type look struct {
+	mine   []Goroutine
+	who    uint64 // a hash of who they are
+	what   uint64 // and of where each of them waits
+	work   uint64 // how much is done
+	active bool   // one of them is at work
+	still  bool   // all of them are blocked, and stay so
+	others bool   // somebody else in the process is at work
+}
+
+func (w Watch) look() look {
+	var l look
+	for i, g := range All() {
+		switch {
+		case w.Mine(g):
+			l.mine = append(l.mine, g)
+		case i > 0 && !g.Blocked() && !g.In("os/signal.loop"): // 0 is the caller
+			l.others = true
+		}
+	}
+	l.active = slices.ContainsFunc(l.mine, func(g Goroutine) bool { return !g.Blocked() })
+	l.still = !l.active && len(l.mine) > 0 && (w.Still == nil || w.Still(l.mine))
+	l.who, l.what = hashes(l.mine)
+	if w.Work != nil {
+		l.work = w.Work()
+	}
+	return l
+}
+
+var seed = maphash.MakeSeed()
+
+// hashes returns hashes of who these goroutines are, and of where they wait.
+func hashes(all []Goroutine) (who, what uint64) {
+	for _, g := range all {
+		who += maphash.Comparable(seed, g.ID)
+		var at Call
+		if len(g.Calls) > 0 {
+			at = g.Calls[len(g.Calls)-1]
+			for _, c := range g.Calls {
+				if c.Learners() || c.test() {
+					at = c
+					break
+				}
+			}
+		}
+		what += maphash.Comparable(seed, struct {
+			id    int64
+			state string
+			at    Call
+		}{g.ID, g.State, at})
+	}
+	return who, what
+}

@@ -1,0 +1,193 @@
+package stuck
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// waits says in words what a goroutine in such a state of the runtime does.
+var waits = map[string]string{
+	"chan receive":            "waits to receive from a channel",
+	"chan receive (nil chan)": "waits to receive from a nil channel, which never happens",
+	"chan send":               "waits to send to a channel",
+	"chan send (nil chan)":    "waits to send to a nil channel, which never happens",
+	"select":                  "waits in a select",
+	"select (no cases)":       "waits in an empty select, which never ends",
+	"sleep":                   "sleeps (time.Sleep)",
+	"sync.Cond.Wait":          "waits for a sync.Cond",
+	"sync.WaitGroup.Wait":     "waits for a sync.WaitGroup",
+	"sync.Mutex.Lock":         "waits for a lock (sync.Mutex)",
+	"sync.RWMutex.Lock":       "waits for a lock (sync.RWMutex)",
+	"sync.RWMutex.RLock":      "waits for a lock (sync.RWMutex)",
+	"semacquire":              "waits for a lock",
+	"IO wait":                 "waits for the real network",
+	"coroutine":               "waits for the other side of an iter.Pull",
+	"synctest.Run":            "waits for its bubble",
+	"synctest.Wait":           "waits until everyone else waits",
+}
+
+// Locked says whether the goroutine waits for a lock of package sync.
+func (g Goroutine) Locked() bool { return strings.Contains(waits[g.State], "a lock") }
+
+// Label is what a test knows of one of its goroutines.
+type Label struct {
+	Name  string // who it is: "the test", "Handle(conn)"
+	Doing string // what it does, instead of what its stack tells; "" for that
+}
+
+// Report tells of each goroutine who it is, what it waits for and where, the
+// learner's first. labels may be nil. Goroutines of libraries are only counted.
+func Report(all []Goroutine, labels map[int64]Label) string {
+	var own []entry
+	libraries := 0
+	for _, g := range all {
+		e, ok := describe(g, labels[g.ID])
+		if !ok {
+			libraries++
+			continue
+		}
+		same := func(o entry) bool { return o.who == e.who && o.what == e.what && o.where == e.where }
+		if at := slices.IndexFunc(own, same); at >= 0 {
+			own[at].times++
+		} else {
+			own = append(own, e)
+		}
+	}
+	slices.SortStableFunc(own, func(a, b entry) int { return a.rank - b.rank })
+	var out strings.Builder
+	for _, e := range own {
+		out.WriteString(e.text())
+	}
+	if libraries > 0 {
+		fmt.Fprintf(&out, "  and %s of libraries\n", count(libraries, "goroutine"))
+	}
+	return strings.TrimRight(out.String(), "\n")
+}
+
+// entry is what a report says of one goroutine, or of several alike.
+type entry struct {
+	who, what, where string
+	times            int // beyond the first
+	rank             int // 0 the learner's, 1 the test's
+}
+
+func (e entry) text() string {
+	who, what := e.who, e.what
+	if e.times > 0 {
+		who, what = fmt.Sprintf("%d × %s", e.times+1, who), "each "+what
+	}
+	text := "  " + who + ": " + what + "\n"
+	if e.where != "" {
+		text += "      at " + e.where + "\n"
+	}
+	return text
+}
+
+// describe makes the entry of a goroutine; ok is false for one that neither the
+// learner's code nor the test has to do with.
+func describe(g Goroutine, l Label) (e entry, ok bool) {
+	at := slices.IndexFunc(g.Calls, Call.Learners)
+	if at < 0 {
+		e.rank = 1
+		at = slices.IndexFunc(g.Calls, Call.test)
+	}
+	if at < 0 && l.Name == "" {
+		if !g.Creator.Learners() && !g.Creator.test() {
+			return e, false
+		}
+		g.Calls = append(g.Calls, g.Creator) // a library's function behind go
+		at = len(g.Calls) - 1
+	}
+	e.who, e.what = l.Name, l.Doing
+	if at >= 0 {
+		c := g.Calls[at]
+		e.where = c.Place()
+		if c.Learners() {
+			e.where += ", in " + c.Name()
+		}
+	}
+	if e.who == "" {
+		e.who = who(g)
+	}
+	if e.what == "" {
+		e.what = what(g, at)
+	}
+	return e, true
+}
+
+// literal is what the compiler adds to the name of a function for those written
+// inside it.
+var literal = regexp.MustCompile(`(\.func\d+|\.gowrap\d+|\.deferwrap\d+|\.\d+|-fm|-range\d+)+$`)
+
+// who names a goroutine by its first function that the learner wrote, else by
+// that of the test.
+func who(g Goroutine) string {
+	for _, mine := range []func(Call) bool{Call.Learners, Call.test} {
+		for _, c := range slices.Backward(g.Calls) {
+			if !mine(c) {
+				continue
+			}
+			name := c.Name()
+			if outer := literal.ReplaceAllString(name, ""); outer != name {
+				return "a goroutine of " + outer
+			}
+			return name
+		}
+	}
+	return "a goroutine"
+}
+
+// what says what a goroutine waits for, by the call that it made at g.Calls[at].
+func what(g Goroutine, at int) string {
+	text := waits[g.State]
+	if text == "" {
+		text = "is at work (" + g.State + ")"
+	}
+	if at <= 0 {
+		return text
+	}
+	callee := g.Calls[at-1]
+	if primitive(callee) {
+		return text
+	}
+	for _, c := range slices.Backward(g.Calls[:at]) {
+		if op := network(c); op != "" && g.Blocked() {
+			if c == callee {
+				return "waits in " + op
+			}
+			return "waits in " + op + ", called by " + callee.Name()
+		}
+	}
+	if g.Blocked() && !callee.test() {
+		return "waits in " + callee.Name()
+	}
+	return text
+}
+
+// primitive says whether the call is one that waits[state] tells already.
+func primitive(c Call) bool {
+	pkg, _, _ := strings.Cut(c.Func[strings.LastIndexByte(c.Func, '/')+1:], ".")
+	return pkg == "runtime" || pkg == "sync" || pkg == "time" || pkg == "synctest" || strings.HasPrefix(c.Func, "internal/")
+}
+
+// networkCall takes the methods of net.Conn, net.Listener and net.PacketConn,
+// and the functions that dial, of package net and of the network in memory.
+var networkCall = regexp.MustCompile(`(?:^net|/memnet)\.(?:\(?\*?\w+\)?\.)?((?:Read|Write|Accept|Dial)\w*)$`)
+
+// network returns the call of the network that c is: "Read", "Accept"; "" if it
+// is none.
+func network(c Call) string {
+	if m := networkCall.FindStringSubmatch(c.Func); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

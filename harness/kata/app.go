@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -116,6 +118,15 @@ func (a *app) katas(args []string) ([]course.Kata, error) {
 	return all, nil
 }
 
+// readme reads a kata's README.
+func (a *app) readme(k course.Kata) (string, error) {
+	src, err := os.ReadFile(filepath.Join(a.index.Root, filepath.FromSlash(k.Dir), "README.md"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s/README.md is gone: %s reset --tests %s brings it back", k.Dir, self, k.ID)
+	}
+	return string(src), err
+}
+
 // clean turns a kata's folder, as a shell completes it, into its ID.
 func clean(arg string) string {
 	arg = strings.TrimPrefix(strings.ReplaceAll(arg, `\`, "/"), "./")
@@ -147,12 +158,24 @@ func (a *app) unknown(arg string, tracks bool) error {
 	return fmt.Errorf("%s is called %q: %s lists them all", what, arg, self)
 }
 
+// log reads the log. One that cannot be read is as good as none.
+func (a *app) log() course.Log {
+	log, err := course.ReadLog(a.index.Root)
+	if err != nil {
+		a.warn("your log cannot be read: %v", err)
+	}
+	return log
+}
+
+// standings tells how the learner stands with each kata.
+func (a *app) standings() ([]course.Standing, error) { return a.index.Board(a.log()) }
+
 var errAllDone = errors.New("every kata is done: name the one that you mean")
 
 // current returns the kata that is meant when none is named: what was begun
 // last, or else what comes next.
 func (a *app) current() (course.Standing, error) {
-	board, err := a.index.Board()
+	board, err := a.standings()
 	if err != nil {
 		return course.Standing{}, err
 	}
@@ -172,7 +195,7 @@ func (a *app) chosen(args []string) (course.Standing, error) {
 	if err != nil {
 		return course.Standing{}, err
 	}
-	board, err := a.index.Board()
+	board, err := a.standings()
 	if err != nil {
 		return course.Standing{}, err
 	}
@@ -182,7 +205,7 @@ func (a *app) chosen(args []string) (course.Standing, error) {
 
 // ids completes an ID; tracks too where a command takes them.
 func (a *app) ids(tracks bool) cobra.CompletionFunc {
-	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if err := a.open(); err != nil || !tracks && len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -195,6 +218,7 @@ func (a *app) ids(tracks bool) cobra.CompletionFunc {
 		for _, k := range a.index.Katas {
 			words = append(words, k.ID+"\t"+k.Title)
 		}
+		words = slices.DeleteFunc(words, func(w string) bool { return !strings.HasPrefix(w, begun) })
 		return words, cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -13,14 +13,16 @@ func (a *app) board(*cobra.Command, []string) error {
 	if err := a.open(); err != nil {
 		return err
 	}
-	board, err := a.index.Board()
+	board, err := a.standings()
 	if err != nil {
 		return err
 	}
 	next := course.Next(board)
-	wide := 0
+	var wide columns
 	for _, s := range board {
-		wide = max(wide, len(s.ID))
+		wide.status = max(wide.status, len(status(s)))
+		wide.id = max(wide.id, len(s.ID))
+		wide.kind = max(wide.kind, len(s.Kind))
 	}
 	for _, track := range a.index.Tracks() {
 		done, all := 0, 0
@@ -33,7 +35,7 @@ func (a *app) board(*cobra.Command, []string) error {
 			if s.Status == course.Done {
 				done++
 			}
-			lines = append(lines, boardLine(s, i == next, wide))
+			lines = append(lines, wide.line(s, i == next))
 		}
 		a.say("%s, %d of %d done", bold(track), done, all)
 		a.say("%s\n", strings.Join(lines, "\n"))
@@ -42,29 +44,32 @@ func (a *app) board(*cobra.Command, []string) error {
 	return nil
 }
 
-// boardLine is one kata, in at most 80 columns unless its title is very long.
-func boardLine(s course.Standing, next bool, wide int) string {
+// columns are the board's, by their width.
+type columns struct{ status, id, kind int }
+
+// line is one kata.
+func (c columns) line(s course.Standing, next bool) string {
 	mark := " "
 	if next {
 		mark = ">"
 	}
-	status := fmt.Sprintf("%-11s", s.Status)
-	switch s.Status {
-	case course.Done:
-		status = green(status)
-	case course.Begun:
-		if s.Last != nil && s.Last.Tests > 0 {
-			status = fmt.Sprintf("%-11s", fmt.Sprintf("%d of %d", s.Last.Passed, s.Last.Tests))
-		}
-		status = yellow(status)
-	default:
-		status = faint(status)
-	}
-	line := fmt.Sprintf("%s %s %-*s  %-9s  %s", mark, status, wide, s.ID, s.Kind, s.Title)
+	colour := map[course.Status]func(...any) string{course.Done: green, course.Begun: yellow, course.Locked: faint, course.NotBegun: faint}[s.Status]
+	line := fmt.Sprintf("%s %s  %-*s  %-*s  %s", mark, colour(fmt.Sprintf("%-*s", c.status, status(s))), c.id, s.ID, c.kind, s.Kind, s.Title)
 	if s.Status == course.Locked {
-		line += faint("  (after " + strings.Join(s.Behind, ", ") + ")")
+		line += faint(" (after " + strings.Join(s.Behind, ", ") + ")")
 	}
 	return line
+}
+
+// status is how far the learner is, in a word or two; nothing when not begun.
+func status(s course.Standing) string {
+	switch {
+	case s.Status == course.NotBegun:
+		return ""
+	case s.Status == course.Begun && s.Last != nil && s.Last.Tests > 0:
+		return fmt.Sprintf("%d of %d", s.Last.Passed, s.Last.Tests)
+	}
+	return s.Status.String()
 }
 
 // whatNext ends the board with what to type.

@@ -113,8 +113,6 @@ func parseHex(text string) ([]byte, error) {
 			msg = append(msg, byte(high<<4|v))
 			high = -1
 		case strings.ContainsRune(" \t\r\n:,", c) && high < 0:
-		case high >= 0:
-			return nil, fmt.Errorf("not hex: a byte has two digits, and after the first one, character %d is %q", i+1, c)
 		default:
 			return nil, fmt.Errorf("not hex: character %d is %q", i+1, c)
 		}

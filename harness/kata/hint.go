@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/example/netkata/harness/internal/course"
 	"github.com/example/netkata/harness/internal/readme"
@@ -25,11 +23,11 @@ func (a *app) hintCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			src, err := os.ReadFile(filepath.Join(a.index.Root, filepath.FromSlash(s.Dir), "README.md"))
+			src, err := a.readme(s.Kata)
 			if err != nil {
 				return err
 			}
-			hints := readme.Parse(string(src)).Hints
+			hints := readme.Parse(src).Hints
 			if again {
 				a.showHints(s, hints, 0, min(s.Hints, len(hints)))
 				return nil

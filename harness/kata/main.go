@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -51,29 +52,52 @@ func (a *app) command() *cobra.Command {
 		Long: `The katas of this repository: which are done, what is next, and whether what
 you wrote is right. Without a command: the board.`,
 		Example:       "  go tool kata next      what to do now\n  go tool kata run       is it right?",
-		Args:          cobra.NoArgs,
+		Args:          a.noCommand,
 		RunE:          a.board,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: self},
+
+		SuggestionsMinimumDistance: 2,
 	}
 	root.AddCommand(a.nextCommand(), a.runCommand(), a.hintCommand(), a.resetCommand(), a.solutionCommand(), a.explainCommand())
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
 			c.Short = "Complete commands and IDs in your shell"
-			c.Long = `A shell completes the words of a command that it knows by name. Put this into
-its start-up file, in this order:
+			c.Long = `A shell completes what it knows by one name, and inside the repository only.
+bash and zsh: once, inside the repository,
 
-  kata() { go tool kata "$@"; }                     # bash, zsh
-  source <(go tool kata completion bash)            # bash; zsh: completion zsh
+  go tool kata completion bash > ~/.kata-completion    (or zsh)
 
-  function kata; go tool kata $argv; end            # fish
-  go tool kata completion fish | source
+and in the shell's start-up file:
 
-It works inside the repository: elsewhere there is no such tool.`
+  kata() { go tool kata "$@"; }
+  source ~/.kata-completion
+
+fish: once, inside the repository,
+
+  go tool kata completion fish > ~/.config/fish/completions/kata.fish
+  function kata; go tool kata $argv; end; funcsave kata`
 		}
 	}
 	return root
+}
+
+// noCommand is the error for a word that is no command, and says which was meant.
+func (a *app) noCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if a.open() == nil {
+		if _, err := a.katas(args[:1]); err == nil {
+			return fmt.Errorf("%q is no command: did you mean %s run %s?", args[0], self, args[0])
+		}
+	}
+	if like := c.SuggestionsFor(args[0]); len(like) > 0 {
+		return fmt.Errorf("%q is no command: did you mean %s %s?", args[0], self, like[0])
+	}
+	return fmt.Errorf("%q is no command: %s help lists them", args[0], self)
 }
 
 var longFlag = regexp.MustCompile(`^-[a-z]{2,}(=|$)`)

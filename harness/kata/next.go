@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -28,11 +26,11 @@ func (a *app) nextCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			src, err := os.ReadFile(filepath.Join(a.index.Root, filepath.FromSlash(s.Dir), "README.md"))
+			src, err := a.readme(s.Kata)
 			if err != nil {
 				return err
 			}
-			a.say("%s", styled(folded(string(src), s.Kata)))
+			a.say("%s", styled(folded(src, s.Kata)))
 			a.howToStart(s)
 			return nil
 		},

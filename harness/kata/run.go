@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -73,6 +74,9 @@ func (r *runner) judge(ctx context.Context, k course.Kata) (course.Verdict, erro
 	if ctx.Err() != nil {
 		return v, errors.New("stopped")
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return v, fmt.Errorf("%s is gone: %s reset %s brings it back", k.Dir, self, k.ID)
+	}
 	if err != nil {
 		return v, fmt.Errorf("%s: %w", k.ID, err)
 	}
@@ -90,7 +94,7 @@ func exitCode(s course.State) int {
 // several gives each kata a line, and explains the first that is not green.
 // What nobody has begun is not run: a stub is red.
 func (r *runner) several(ctx context.Context, katas []course.Kata) error {
-	board, err := r.index.Board()
+	board, err := r.standings()
 	if err != nil {
 		return err
 	}
@@ -186,7 +190,7 @@ func (r *runner) explain(k course.Kata, v course.Verdict) {
 
 // proven says what comes after green.
 func (r *runner) proven(k course.Kata) {
-	board, err := r.index.Board()
+	board, err := r.standings()
 	if err != nil {
 		r.warn("%v", err)
 		return
@@ -224,19 +228,27 @@ func (r *runner) failure(k course.Kata, v course.Verdict) {
 	case f.Kind == course.ByCompile || f.Kind == course.ByVet || f.Kind == course.BySetup:
 		r.say("\nAnd %s.", count(f.More, "further error"))
 	default:
-		r.say("\n%s failed %s more (%s run -v %s shows all).", f.Test, count(f.More, "time"), self, k.ID)
+		name, _, _ := strings.Cut(f.Test, "/")
+		r.say("\nAnd %s in %s (all: %s run -v %s)", count(f.More, "more failure"), name, self, k.ID)
 	}
-	if f.Printed != "" {
-		r.say("\nPrinted meanwhile:\n%s", cut(f.Printed, printedLines))
+	printed := f.Printed
+	if f.Test == "" {
+		printed = v.Printed
 	}
-	if v.Broke != nil && v.Broke != f {
-		r.say("\nThen the run ended, in %s: %s", v.Broke.Test, v.Broke.Text)
+	if printed != "" {
+		r.say("\nPrinted meanwhile:\n%s", cut(printed, printedLines))
+	}
+	if b := v.Broke; b != nil && b != f {
+		if b.Test != "" && b.Test != f.Test {
+			r.say("\nThen %s ended the run.", bold(b.Test))
+		}
+		r.say("\n%s", b.Text)
 	}
 	r.others(v)
 	if list := r.index.Unwritten(v.Folder); len(list) > 0 && v.State == course.Red {
-		r.say("Not written yet: %s", unwritten(list))
+		r.say("\nNot written yet: %s", unwritten(list))
 	}
-	if v.State == course.Red {
+	if v.State == course.Red && len(v.Tests) > 0 && f.Kind != course.ByCompile && f.Kind != course.ByVet && f.Kind != course.BySetup {
 		r.say("\nA hint: %s hint %s", self, k.ID)
 	}
 }

@@ -31,12 +31,8 @@ type Standing struct {
 }
 
 // Board tells how the learner stands with each kata, in the index's order.
-func (x Index) Board() ([]Standing, error) {
+func (x Index) Board(log Log) ([]Standing, error) {
 	sums, err := ReadSums(x.Root)
-	if err != nil {
-		return nil, err
-	}
-	log, err := ReadLog(x.Root)
 	if err != nil {
 		return nil, err
 	}

@@ -98,7 +98,11 @@ func TestBoard(t *testing.T) {
 		{"a reset takes no tick away", did(course.Entry{Deed: course.DidReset, Kata: "t/b"}), "done, done, done; next none"},
 	} {
 		step.do()
-		board, err := x.Board()
+		log, err := course.ReadLog(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		board, err := x.Board(log)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,9 @@ func (e *events) broke(s Spec) *Failure {
 	case e.flood:
 		f = &Failure{Kind: ByOutput, Text: "The tests printed without end, and were stopped. It began:\n\n" + e.beginning()}
 	case e.late.Load():
-		f = &Failure{Kind: ByTimeout, Text: fmt.Sprintf("did not come to an end within %v, and was killed.", s.Timeout)}
+		if f = e.crash(s); f.Kind != ByTimeout { // else its last words are there
+			f = &Failure{Kind: ByTimeout, Text: fmt.Sprintf("The tests did not come to an end within %v, and were killed.", s.Timeout)}
+		}
 	case !e.started:
 		return &Failure{Kind: BySetup, Text: "go test could not begin:\n" + strings.TrimSpace(e.stderr)}
 	case e.ended, e.final == "skip": // skip: there are no test files
@@ -72,11 +74,12 @@ func (e *events) crash(s Spec) *Failure {
 	for i, l := range text {
 		switch {
 		case strings.HasPrefix(l, trace.LoopEnds):
-			return &Failure{Kind: ByLoop, Test: e.lastFailed(), Text: "The tests after it did not run: a loop cannot be stopped from outside."}
+			return &Failure{Kind: ByLoop, Test: e.lastFailed(), Text: "The tests after it did not run: what still runs cannot be stopped from outside."}
 		case strings.HasPrefix(l, "signal: "):
 			return signalled(strings.TrimPrefix(l, "signal: "))
 		case strings.HasPrefix(l, "panic: "), strings.HasPrefix(l, "fatal error: "):
 			if stacks := parseStacks(text[i:], s.Root); len(stacks) > 0 {
+				e.dying = i
 				return died(text[i:], stacks, s)
 			}
 		}
@@ -93,9 +96,11 @@ func (e *events) crash(s Spec) *Failure {
 	return f
 }
 
+// lastFailed returns the last test that said why it failed: those after an
+// endless loop end without a word.
 func (e *events) lastFailed() string {
 	for _, l := range slices.Backward(e.lines) {
-		if p := e.tests[l.test]; p != nil && p.fails > 0 {
+		if p := e.tests[l.test]; p != nil && p.fails > 0 && messageStart.MatchString(strings.TrimRight(l.text, "\r\n")) {
 			return l.test
 		}
 	}
@@ -305,12 +310,15 @@ func (e *events) buildFailure(s Spec) *Failure {
 			col, _ := strconv.Atoi(m[3])
 			text = append(text, fmt.Sprintf("%s:%s: %s", f.File, m[2], m[4]))
 			text = append(text, source(s, f.File, f.Line, col)...)
-		default:
+		case m[4] != "too many errors":
 			f.More++
 		}
 		seen[l] = true
 	}
 	f.Text = strings.Join(text, "\n")
+	if !f.red() && f.Kind != BySetup {
+		f.Text += "\n\nThat is not your code, but what tests it: git status tells whether it was changed."
+	}
 	return f
 }
 

@@ -29,6 +29,7 @@ type events struct {
 	root    string               // the repository's folder
 	tests   map[string]*progress // by full name: "TestShort/empty"
 	lines   []line               // what was printed, in order
+	dying   int                  // how many of them came before the process' last words
 	build   []string             // what the compiler, vet and go list said
 	stderr  string
 	started bool   // the tests began: everything was built
@@ -156,10 +157,15 @@ func (e *events) rules() []int {
 
 // result tells how a test ended that had to run count times; broke is what
 // ended the run early, if anything did.
-func (e *events) result(name string, count int, broke *Failure) Result {
-	r := Result{Name: name}
+func (e *events) result(name string, count int, broke *Failure) (r Result) {
+	r.Name = name
 	var sum progress
 	open := false
+	defer func() {
+		if r.Outcome != Passed && r.Outcome != NotRun {
+			r.Output = e.output(name)
+		}
+	}()
 	for _, full := range e.ran(name) {
 		p := e.tests[full]
 		sum.fails += p.fails
@@ -175,8 +181,8 @@ func (e *events) result(name string, count int, broke *Failure) Result {
 	}
 	r.Elapsed = time.Duration(p.elapsed * float64(time.Second))
 	switch {
-	case broke != nil && broke.Kind == ByLoop && open && sum.fails == 0:
-		return r // it was stopped before its first line
+	case broke != nil && broke.Kind == ByLoop && top(broke.Test) != name && (open || sum.fails > 0) && !e.said(name):
+		return r // it was ended before its first line
 	case broke != nil && broke.Kind != ByLoop && top(broke.Test) == name:
 		r.Outcome, r.Failure = Failed, e.failure(name)
 		if broke.Rule == 0 {
@@ -224,13 +230,19 @@ var (
 
 const indent = "        " // of a message's second and later lines
 
+// said says whether a test or one of its subtests gave any message.
+func (e *events) said(name string) bool {
+	said, _ := e.messages(name)
+	return len(said) > 0
+}
+
 // messages tells what a test and its subtests said apart from what their code
 // printed.
 func (e *events) messages(name string) (said []message, printed string) {
 	var out strings.Builder
 	inside := false // a message
-	for _, l := range e.lines {
-		if top(l.test) != name {
+	for i, l := range e.lines {
+		if l.test != name && !strings.HasPrefix(l.test, name+"/") || e.dying > 0 && i >= e.dying {
 			continue
 		}
 		text := strings.TrimRight(l.text, "\r\n")
@@ -256,6 +268,17 @@ func (e *events) messages(name string) (said []message, printed string) {
 	return said, out.String()
 }
 
+// output returns what a test and its subtests said and printed.
+func (e *events) output(name string) string {
+	var out strings.Builder
+	for _, l := range e.lines {
+		if top(l.test) == name && !frameLine.MatchString(l.text) {
+			out.WriteString(l.text)
+		}
+	}
+	return out.String()
+}
+
 // failure explains why a test failed: by the first message that names a rule,
 // else by everything that it said.
 func (e *events) failure(name string) *Failure {
@@ -270,6 +293,7 @@ func (e *events) failure(name string) *Failure {
 		f.Test, f.File, f.Line = m.test, m.file, m.line
 		f.Rule, _ = strconv.Atoi(ruleStart.FindStringSubmatch(m.text)[1])
 		f.Text = m.place()
+		_, f.Printed = e.messages(m.test)
 		for _, m := range said[first+1:] {
 			if ruleStart.MatchString(m.text) {
 				f.More++
@@ -327,7 +351,10 @@ func (e *events) skipped(name string) *Failure {
 // printed returns what was printed outside of any test.
 func (e *events) printed() string {
 	var out strings.Builder
-	for _, l := range e.lines {
+	for i, l := range e.lines {
+		if e.dying > 0 && i >= e.dying {
+			break
+		}
 		if l.test == "" && !packageLine.MatchString(l.text) {
 			out.WriteString(l.text)
 		}

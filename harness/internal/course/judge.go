@@ -16,7 +16,7 @@ import (
 
 const (
 	defaultTimeout = time.Minute
-	killDelay      = 5 * time.Second // beyond the timeout, until it is killed
+	killDelay      = 3 * time.Second // beyond the timeout, until it is killed
 	maxOutput      = 16 << 20        // bytes of go test -json's output that are read
 )
 
@@ -94,6 +94,7 @@ type Result struct {
 	Outcome Outcome
 	Elapsed time.Duration
 	Failure *Failure // nil unless Failed, Skipped or Began
+	Output  string   // all that it said and printed, kept unless it Passed
 }
 
 // Kind is the sort of a Failure.

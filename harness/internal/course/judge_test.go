@@ -1,7 +1,9 @@
 package course_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -146,4 +148,83 @@ func unpack(t *testing.T, ar *txtar.Archive) string {
 		write(t, filepath.Join(root, filepath.FromSlash(f.Name)), f.Data)
 	}
 	return root
+}
+
+// An overlay's files count: one that replaces, one that is new, one that hides.
+func TestOverlay(t *testing.T) {
+	ar := txtar.Parse([]byte(`
+-- go.mod --
+module example.com/fixture
+
+go 1.26
+-- katas/x/y/a_test.go --
+package y
+
+import "testing"
+
+func TestA(t *testing.T) { t.Error("no") }
+-- katas/x/y/hidden_test.go --
+package y
+
+import "testing"
+
+func TestHidden(t *testing.T) {}
+-- other/a_test.go --
+package y
+
+import "testing"
+
+func TestOther(t *testing.T) {}
+-- other/new_test.go --
+package y
+
+import "testing"
+
+func TestNew(t *testing.T) {}
+-- overlay.json --
+{"Replace": {
+	"katas/x/y/a_test.go": "other/a_test.go",
+	"katas/x/y/hidden_test.go": "",
+	"katas/x/y/new_test.go": "other/new_test.go"
+}}
+`))
+	root := unpack(t, ar)
+	v, err := course.Test(t.Context(), course.Spec{Root: root, Package: "katas/x/y", Overlay: filepath.Join(root, "overlay.json")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := describe(v); d["tests"] != "TestOther TestNew" || d["state"] != "green" {
+		t.Errorf("%v", d)
+	}
+}
+
+// Each test runs Count times on each number of processors, examples once.
+func TestCount(t *testing.T) {
+	ar, err := txtar.ParseFile("testdata/judge/green.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := course.Test(t.Context(), course.Spec{Root: unpack(t, ar), Package: "katas/x/y", Count: 3, CPU: []int{1, 2}})
+	if err != nil || v.State != course.Green {
+		t.Errorf("%v, %+v", err, describe(v))
+	}
+}
+
+// A Spec without its folder is the caller's mistake, and no verdict.
+func TestNoFolder(t *testing.T) {
+	_, err := course.Test(t.Context(), course.Spec{Root: t.TempDir(), Package: "katas/x/y"})
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want fs.ErrNotExist", err)
+	}
+}
+
+// Without go there is no verdict, but a reason.
+func TestNoGo(t *testing.T) {
+	t.Setenv("PATH", "")
+	root := t.TempDir()
+	write(t, filepath.Join(root, "katas", "x", "y", "y_test.go"), []byte("package y\n"))
+	v, err := course.Test(t.Context(), course.Spec{Root: root, Package: "katas/x/y"})
+	if err != nil || v.State != course.CannotSay || !strings.Contains(v.First.Text, "no go command") {
+		t.Errorf("%v, %+v", err, describe(v))
+	}
 }

@@ -146,15 +146,16 @@ func (x Index) untagged(f Folder) []string {
 	return names
 }
 
-// Unwritten is a function that still returns todo.Err.
+// Unwritten is a function that still returns todo.Err, or a variable whose
+// text is still marked TODO.
 type Unwritten struct {
 	Name string // "Parse", "Server.Handle"
 	File string // below the root, with slashes
 	Line int
 }
 
-// Unwritten returns the functions of k that nobody has written yet.
-func (x Index) Unwritten(k Kata, f Folder) []Unwritten {
+// Unwritten returns what nobody has written yet in the learner's files.
+func (x Index) Unwritten(f Folder) []Unwritten {
 	var list []Unwritten
 	for _, name := range f.Own {
 		if !strings.HasSuffix(name, ".go") {
@@ -166,24 +167,42 @@ func (x Index) Unwritten(k Kata, f Folder) []Unwritten {
 			continue
 		}
 		for _, d := range src.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil && usesTodo(fn.Body) {
-				list = append(list, Unwritten{functionName(fn), name, fset.Position(fn.Pos()).Line})
+			if n := declaredName(d); n != "" && isTodo(d) {
+				list = append(list, Unwritten{n, name, fset.Position(d.Pos()).Line})
 			}
 		}
 	}
 	return list
 }
 
-func usesTodo(body *ast.BlockStmt) bool {
+// isTodo says whether todo.Err, or a text with TODO in it, stands in d.
+func isTodo(d ast.Decl) bool {
 	found := false
-	ast.Inspect(body, func(n ast.Node) bool {
-		if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "Err" {
-			pkg, ok := sel.X.(*ast.Ident)
-			found = found || ok && pkg.Name == "todo"
+	ast.Inspect(d, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			pkg, ok := n.X.(*ast.Ident)
+			found = found || ok && pkg.Name == "todo" && n.Sel.Name == "Err"
+		case *ast.BasicLit:
+			found = found || n.Kind == token.STRING && strings.Contains(n.Value, "TODO")
 		}
 		return !found
 	})
 	return found
+}
+
+// declaredName returns the name of a function, or of the first variable of a
+// declaration; "" for others.
+func declaredName(d ast.Decl) string {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		return functionName(d)
+	case *ast.GenDecl:
+		if d.Tok == token.VAR && len(d.Specs) > 0 {
+			return d.Specs[0].(*ast.ValueSpec).Names[0].Name
+		}
+	}
+	return ""
 }
 
 // functionName returns "Parse", or "Server.Handle" for a method.

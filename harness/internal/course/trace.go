@@ -44,7 +44,7 @@ func lastCall(ctx context.Context, s Spec, test string) string {
 
 func (f *Failure) addInput(call string) {
 	if call != "" {
-		f.Text += "\n\nThe call that did not come back:\n" + call
+		f.Text += "\n\nIn this call, or in one right after it:\n" + strings.TrimRight(call, "\n")
 	}
 }
 

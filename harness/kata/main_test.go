@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/example/netkata/harness/internal/course"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"kata": main})
+}
+
+// Each script runs the built tool in a repository of its own, made from
+// testdata/repo.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		Setup:               setup,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":  exits,
+			"append": appendLine,
+		},
+	})
+}
+
+func setup(env *testscript.Env) error {
+	if _, err := exec.LookPath("git"); err != nil {
+		return err
+	}
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		return err
+	}
+	env.Setenv("GOCACHE", strings.TrimSpace(string(cache)))
+	env.Setenv("GOPROXY", "off")
+	env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	repo := filepath.Join(env.WorkDir, "repo")
+	if err := os.CopyFS(repo, os.DirFS("testdata/repo")); err != nil {
+		return err
+	}
+	if err := ship(repo); err != nil {
+		return err
+	}
+	env.Cd = repo
+	return nil
+}
+
+// ship writes the sums and commits it all, as an author does.
+func ship(repo string) error {
+	x, err := course.ReadIndex(repo)
+	if err != nil {
+		return err
+	}
+	sums, err := course.TakeSums(x)
+	if err != nil {
+		return err
+	}
+	if err := sums.Write(repo); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"init", "-q"}, {"add", "."},
+		{"-c", "user.name=n", "-c", "user.email=n@example.com", "-c", "commit.gpgsign=false", "commit", "-qm", "m"},
+	} {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = repo
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return errors.New(string(out))
+		}
+	}
+	return nil
+}
+
+// exits runs a command that must end with that exit code: exits CODE COMMAND...
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// appendLine adds a line to a file: append FILE TEXT.
+func appendLine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: append FILE TEXT")
+	}
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_APPEND|os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteString(args[1] + "\n")
+	ts.Check(err)
+	ts.Check(f.Close())
+}

@@ -122,6 +122,8 @@ func explain(v course.Verdict) string {
 	return v.First.Text
 }
 
+const maxColumns = 90 // of a message in a table
+
 // firstLine returns what a message says first, below the rule at its head.
 func firstLine(text string) string {
 	_, body, ok := strings.Cut(text, "\n\n")
@@ -129,5 +131,8 @@ func firstLine(text string) string {
 		body = text
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(body), "\n")
+	if r := []rune(line); len(r) > maxColumns {
+		return string(r[:maxColumns]) + "…"
+	}
 	return line
 }

@@ -91,12 +91,12 @@ func (h *House) read(scope Scope) error {
 			return err
 		}
 		if d.IsDir() {
-			if name == ".git" || name == ".kata" || scope == Shipped && h.isForeign(name) {
+			if isHidden(name) || scope == Shipped && h.isForeign(name) {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() || ignored(name) {
+		if !d.Type().IsRegular() || ignored(name) || scope == Shipped && isForeignFile(name) {
 			return nil
 		}
 		src, err := fs.ReadFile(tree, name)
@@ -112,14 +112,33 @@ func (h *House) read(scope Scope) error {
 	})
 }
 
+// isHidden says whether a folder belongs to git, to an editor or to the kata
+// tool.
+func isHidden(dir string) bool {
+	return strings.HasPrefix(path.Base(dir), ".") && dir != "." && dir != ".ci"
+}
+
+var (
+	rooms     = []string{".", ".ci", "harness", "katas", "pb", "proto", "solutions", "testdata", "tools"}
+	rootFiles = []string{".gitattributes", ".gitignore", "LICENSE", "README.md", "Taskfile.yml", "go.mod", "go.sum"}
+)
+
 // isForeign says whether a folder belongs to the learner: that of a kata left
-// out, or one that is no kata.
+// out, one that is no kata, or one that the house does not have.
 func (h *House) isForeign(dir string) bool {
 	id, ok := strings.CutPrefix(dir, "katas/")
-	if !ok || !strings.Contains(id, "/") {
-		return ok && len(h.Index.Track(id)) == 0
+	switch {
+	case !ok:
+		return !strings.Contains(dir, "/") && !slices.Contains(rooms, dir)
+	case !strings.Contains(id, "/"):
+		return len(h.Index.Track(id)) == 0
 	}
 	return !slices.ContainsFunc(h.Katas, func(k course.Kata) bool { return k.ID == id })
+}
+
+// isForeignFile says whether a file beside go.mod belongs to the learner.
+func isForeignFile(name string) bool {
+	return !strings.Contains(name, "/") && !slices.Contains(rootFiles, name)
 }
 
 // ignored says whether git ignores the file: what go test leaves behind.

@@ -122,6 +122,10 @@ func TestShipped(t *testing.T) {
 		{"katas/toy/round/README.md", "", "My notes\r\n"},
 		{"katas/play/ground/play.go", "", "package main"},
 		{"katas/toy/scratch/try.go", "", "package try"},
+		{"try.go", "", "package main"},
+		{"notes.txt", "", "mine\r\n"},
+		{"play/ground/main.go", "", "package main"},
+		{".editor/settings.json", "", "/" + "home/ann/netkata"},
 	} {
 		e.apply(t, root)
 	}
@@ -147,5 +151,23 @@ func TestShipped(t *testing.T) {
 	}
 	if found := goldens(h); len(found) > 0 {
 		t.Errorf("what a test left out may use, was found unused: %v", found)
+	}
+}
+
+// The table of katas has at most 80 columns, which no edit of one file can break
+// without it being out of date as well.
+func TestWideTable(t *testing.T) {
+	root := toys(t)
+	edit{"katas/index.txt", "divide by two", "divide by two" + strings.Repeat(", and by two", 6)}.apply(t, root)
+	h := open(t, root, Everything)
+	readme := h.file("README.md")
+	fixed, err := FixTable(readme.src, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme.src = fixed
+	found := table(h)
+	if len(found) != 1 || !strings.HasPrefix(found[0].String(), "katas/index.txt: the title of toy/half makes the table of katas wider") {
+		t.Errorf("found %v, want one title that is too long", found)
 	}
 }

@@ -2,7 +2,11 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/example/netkata/harness/internal/course"
 )
 
 const (
@@ -24,6 +28,10 @@ func table(h *House) []Finding {
 	if fixed != f.src {
 		line := 1 + strings.Count(f.src[:strings.Index(f.src, tableBegin)], "\n")
 		return []Finding{{name, line, "the table of katas is not that of katas/index.txt: go run ./harness/check -fix"}}
+	}
+	if head, _, _ := strings.Cut(h.Table(), "\n"); utf8.RuneCountInString(head) > maxColumns {
+		k := slices.MaxFunc(h.Index.Katas, func(a, b course.Kata) int { return len(a.Title) - len(b.Title) })
+		return []Finding{{"katas/index.txt", 0, fmt.Sprintf("the title of %s makes the table of katas wider than %d columns", k.ID, maxColumns)}}
 	}
 	return nil
 }
@@ -49,7 +57,7 @@ func (h *House) Table() string {
 	var wide [3]int
 	for _, row := range rows {
 		for i, cell := range row {
-			wide[i] = max(wide[i], len(cell))
+			wide[i] = max(wide[i], utf8.RuneCountInString(cell))
 		}
 	}
 	var b strings.Builder

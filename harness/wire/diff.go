@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strconv"
 )
@@ -27,15 +28,12 @@ func Diff(got []byte, want Dissection) string {
 	}
 	d := differ{got: got, want: want, fields: want.covered()}
 	d.change = compare(got, want.Msg, d.fields)
-	if dissect := protocols[want.Protocol]; dissect != nil {
-		d.gotFields = dissect(got).Fields
-	}
 	d.digits = offsetDigits(max(len(got), len(want.Msg)))
 	d.summary()
 	d.changed()
 	d.surplus()
 	d.moved()
-	return string(d.b)
+	return d.out.String()
 }
 
 // change is where two messages differ: want[at:wantEnd] stands where got has
@@ -137,13 +135,13 @@ func (d *differ) summary() {
 	default:
 		s += ": at " + at + " got has " + count(has, "octet") + " where " + strconv.Itoa(lacks) + " are wanted"
 	}
-	d.lines(0, s)
+	d.wrapped(0, s)
 	if d.want.Name != "" {
-		d.lines(0, "want: "+d.want.Name)
+		d.wrapped(0, "want: "+d.want.Name)
 	}
-	start := len(d.b)
-	d.b = append(pad(d.b, start+d.margin()), "got"...)
-	d.b = append(pad(d.b, start+d.wantColumn()), "want\n"...)
+	d.text(d.margin(), "got")
+	d.text(d.wantColumn(), "want")
+	d.line("")
 }
 
 // diffRow is a row: n octets of a field of want. They are all there in got, or
@@ -171,16 +169,18 @@ func (d *differ) split() []diffRow {
 	return rows
 }
 
-// choose says which rows are shown.
-func choose(rows []diffRow) {
+// choose says which rows are shown, and returns the offset of the last one that
+// differs.
+func choose(rows []diffRow) (last int) {
 	left := diffRows
 	for i := range rows {
 		if !rows[i].differs {
 			continue
 		}
 		if left--; left < 0 {
-			return
+			break
 		}
+		last = rows[i].off
 		for j := max(0, i-diffBefore); j <= min(i+diffAfter, len(rows)-1); j++ {
 			rows[j].shown = rows[j].shown || j <= i || !rows[j].differs
 		}
@@ -197,12 +197,30 @@ func choose(rows []diffRow) {
 		}
 		i = end
 	}
+	return last
+}
+
+// dissect fills gotFields as far as they will be shown: labels depend on
+// nothing behind them.
+func (d *differ) dissect(last int) {
+	dissect := protocols[d.want.Protocol].dissect
+	if dissect == nil {
+		return
+	}
+	if d.change.gotEnd > d.change.wantEnd { // surplus is shown, too
+		last = max(last, d.change.wantEnd)
+	}
+	end := min(len(d.got), last+1024)
+	d.gotFields = dissect(d.got[:end]).Fields
+	if n := len(d.gotFields); end < len(d.got) && n > 0 {
+		d.gotFields = d.gotFields[:n-1] // it is cut off here only
+	}
 }
 
 // changed writes want, up to the end of the change, beside got.
 func (d *differ) changed() {
 	rows := d.split()
-	choose(rows)
+	d.dissect(choose(rows))
 	section := ""
 	for i := 0; i < len(rows); {
 		end := i
@@ -247,10 +265,10 @@ func (d *differ) folded(rows []diffRow) {
 // rows writes rows that belong to one field.
 func (d *differ) rows(rows []diffRow) {
 	f := d.fields[rows[0].field]
-	text := d.wrapped(f.Label())
+	text := d.broken(f.Label())
 	if slices.ContainsFunc(rows, func(r diffRow) bool { return r.differs }) {
 		for _, s := range d.explain(f) {
-			text = append(text, d.wrapped(s)...)
+			text = append(text, d.broken(s)...)
 		}
 	}
 	for _, r := range rows {
@@ -268,11 +286,11 @@ func (d *differ) rows(rows []diffRow) {
 		d.pair(r.off, r.differs, got, d.want.Msg[r.off:r.off+r.n], s)
 	}
 	for _, s := range text {
-		d.lines(d.diffColumn(), s)
+		d.wrapped(d.diffColumn(), s)
 	}
 }
 
-func (d *differ) wrapped(s string) []string {
+func (d *differ) broken(s string) []string {
 	if s == "" {
 		return nil
 	}
@@ -282,12 +300,13 @@ func (d *differ) wrapped(s string) []string {
 // explain says what got holds in place of a field: which bits differ, or what
 // its octets mean.
 func (d *differ) explain(f Field) []string {
-	if f.End() <= d.change.gotEnd && len(f.Bits) > 0 && f.Len <= 8 {
+	bits := protocols[d.want.Protocol].words[f.Name]
+	if f.End() <= d.change.gotEnd && len(bits) > 0 {
 		var out []string
 		got, want := bigEndian(d.got[f.Off:f.End()]), bigEndian(d.want.Msg[f.Off:f.End()])
-		for _, b := range f.Bits {
+		for _, b := range bits {
 			if b.of(got) != b.of(want) {
-				out = append(out, b.Name+": got "+b.value(got)+", want "+b.value(want))
+				out = append(out, b.name+": got "+b.value(got)+", want "+b.value(want))
 			}
 		}
 		return out
@@ -301,14 +320,6 @@ func (d *differ) explain(f Field) []string {
 
 func byOffset(f Field, off int) int { return f.Off - off }
 
-func bigEndian(p []byte) uint64 {
-	var v uint64
-	for _, c := range p {
-		v = v<<8 | uint64(c)
-	}
-	return v
-}
-
 // pair writes a row. Octets of a side that has none are "--".
 func (d *differ) pair(off int, differs bool, got, want []byte, text string) {
 	lead := "  "
@@ -317,14 +328,12 @@ func (d *differ) pair(off int, differs bool, got, want []byte, text string) {
 	} else if differs {
 		lead = "* "
 	}
-	start := d.lead(lead, off)
+	d.lead(lead, off)
 	d.side(got, len(want))
-	d.b = pad(d.b, start+d.wantColumn())
+	d.b = pad(d.b, d.wantColumn())
 	d.side(want, len(got))
-	if text != "" {
-		d.b = append(pad(d.b, start+d.diffColumn()), text...)
-	}
-	d.b = append(d.b, '\n')
+	d.text(d.diffColumn(), text)
+	d.line("")
 }
 
 func (d *differ) side(p []byte, n int) {
@@ -356,15 +365,14 @@ func (d *differ) surplus() {
 			d.remark(off, "… "+count(c.gotEnd-off, "octet")+" not shown")
 			return
 		}
-		end, text := min(off+diffOctets, c.gotEnd), "not wanted"
+		end, text := min(off+diffOctets, c.gotEnd), ""
 		if i, ok := slices.BinarySearchFunc(d.gotFields, off, byOffset); ok && c.wantEnd == len(d.want.Msg) {
 			end, text = min(end, d.gotFields[i].End()), d.gotFields[i].Label()
 		}
-		lines := append(d.wrapped(text), "")
+		lines := d.broken(cmp.Or(text, "not wanted"))
 		d.pair(off, true, d.got[off:end], nil, lines[0])
-		for _, s := range lines[1:max(1, len(lines)-1)] {
-			d.b = pad(d.b, len(d.b)+d.diffColumn())
-			d.line(s)
+		for _, s := range lines[1:] {
+			d.wrapped(d.diffColumn(), s)
 		}
 		off = end
 	}

@@ -1,8 +1,8 @@
 package wire
 
 import (
+	"bytes"
 	"net/netip"
-	"slices"
 	"strconv"
 	"time"
 
@@ -102,7 +102,7 @@ func (w *dnsWalk) contents(rrtype int) {
 		}
 	}
 	if left := w.limit() - w.off; left > 0 {
-		w.fault(w.rdata.lengthAt, "RDLENGTH is %d, but %s ends %s earlier, at %s (RFC 9267, 5)",
+		w.fault(w.rdata.lengthAt, "RDLENGTH is %d, but the RDATA of %s ends %s earlier, at %s (RFC 9267, 5)",
 			w.rdata.length, w.rdata.of, count(left, "octet"), hexOffset(w.off))
 	}
 }
@@ -146,7 +146,7 @@ func (w *dnsWalk) fixedText(f form, n int) string {
 	switch f {
 	case ipv4, ipv6:
 		a, _ := netip.AddrFromSlice(p) // it has 4 or 16 octets
-		return a.String()
+		return w.keep(a.AppendTo(w.buf))
 	}
 	v := w.peek(n)
 	switch f {
@@ -155,36 +155,35 @@ func (w *dnsWalk) fixedText(f form, n int) string {
 	case date:
 		return time.Unix(int64(v), 0).UTC().Format("2006-01-02 15:04:05 UTC")
 	case rrType:
-		return strconv.Itoa(v) + " " + typeName(v)
+		return strconv.Itoa(v) + " " + nameOf(dns.TypeToString, uint16(v))
 	case algorithm:
-		if s, ok := dns.AlgorithmToString[uint8(v)]; ok {
-			return strconv.Itoa(v) + " " + s
-		}
+		return strconv.Itoa(v) + " " + nameOf(dns.AlgorithmToString, uint8(v))
 	}
-	return strconv.Itoa(v)
+	return w.itoa(v)
 }
 
 func (w *dnsWalk) plainDomain(name string) bool {
-	first := len(w.fields)
-	_, ok := w.name(name)
-	if last := w.fields[len(w.fields)-1]; ok && len(w.fields) > first && last.Len == 2 && w.msg[last.Off] >= 0xc0 {
+	if _, ok := w.name(name); !ok {
+		return false
+	}
+	if last := w.fields[len(w.fields)-1]; w.msg[last.Off] >= 0xc0 {
 		w.fault(last.Off, "names in the RDATA of %s are not compressed (RFC 3597, 4)", w.rdata.of)
 	}
-	return ok
+	return true
 }
 
 // characters takes a character-string (RFC 1035, section 3.3).
 func (w *dnsWalk) characters(name string) bool {
-	if !w.need(1, name) {
+	if !w.needFor(1, name, "the next string") {
 		return false
 	}
 	n := int(w.msg[w.off])
-	if !w.need(1+n, name) {
+	if !w.needFor(1+n, name, "this string") {
 		return false
 	}
-	b := append(strconv.AppendInt(nil, int64(n), 10), ` "`...)
+	b := append(strconv.AppendInt(w.buf, int64(n), 10), ` "`...)
 	b = append(escape(b, w.msg[w.off+1:w.off+1+n], `"`), '"')
-	w.field(1+n, name, string(b))
+	w.field(1+n, name, w.keep(b))
 	return true
 }
 
@@ -201,12 +200,9 @@ func (w *dnsWalk) allStrings(name string) bool {
 }
 
 func (w *dnsWalk) counted(p part) bool {
-	if !w.need(1, p.name+" length") {
-		return false
-	}
-	n, _ := w.number(1, p.name+" length")
-	if n == 0 {
-		return true
+	n, ok := w.number(1, p.name+" length")
+	if !ok || n == 0 {
+		return ok
 	}
 	if !w.need(n, p.name) {
 		return false
@@ -238,6 +234,7 @@ func quoted(p []byte) string {
 
 // typeBitmap takes windows of bits (RFC 4034, section 4.1.2).
 func (w *dnsWalk) typeBitmap(name string) bool {
+	last := -1
 	for w.off < w.rdata.end {
 		if !w.need(2, name) {
 			return false
@@ -246,20 +243,38 @@ func (w *dnsWalk) typeBitmap(name string) bool {
 		if !w.need(2+n, name) {
 			return false
 		}
-		s := "in window " + strconv.Itoa(window) + ":"
-		for i, c := range w.msg[w.off+2 : w.off+2+n] {
-			for bit := range 8 {
-				if c&(0x80>>bit) != 0 {
-					s += " " + typeName(window<<8|i<<3|bit)
-				}
-			}
-		}
-		if n < 1 || n > 32 {
+		text := "window " + strconv.Itoa(window)
+		switch {
+		case n < 1 || n > 32:
 			w.fault(w.off, "a window has 1 to 32 octets, this one %d (RFC 4034, 4.1.2)", n)
+		case window <= last:
+			w.fault(w.off, "window %d follows window %d; they must increase (RFC 4034, 4.1.2)", window, last)
+		default:
+			text = w.types(window, w.msg[w.off+2:w.off+2+n])
 		}
-		w.field(2+n, name, s)
+		last = max(last, window)
+		w.field(2+n, name, text)
 	}
 	return true
+}
+
+// types lists the types of a window; of very many, the first.
+func (w *dnsWalk) types(window int, bits []byte) string {
+	b := append(strconv.AppendInt(append(w.buf, "window "...), int64(window), 10), ':')
+	set := 0
+	for i := range len(bits) * 8 {
+		if bits[i/8]&(0x80>>(i%8)) == 0 {
+			continue
+		}
+		if set++; set <= 20 {
+			b = append(append(b, ' '), typeName(window<<8|i)...)
+		}
+	}
+	if set > 20 {
+		b = append(append(b, " and "...), count(set-20, "type")...)
+		b = append(b, " more"...)
+	}
+	return w.keep(b)
 }
 
 // parameters takes the parameters of SVCB and HTTPS (RFC 9460, section 2.2).
@@ -268,13 +283,11 @@ func (w *dnsWalk) parameters() bool {
 		if !w.need(2, "SvcParamKey") {
 			return false
 		}
-		key := dns.SVCBKey(w.peek(2)).String()
-		w.field(2, "SvcParamKey", strconv.Itoa(int(w.msg[w.off])<<8|int(w.msg[w.off+1]))+" "+key)
+		v := w.peek(2)
+		key := dns.SVCBKey(v).String()
+		w.field(2, "SvcParamKey", strconv.Itoa(v)+" "+key)
 		n, ok := w.number(2, "length")
-		if !ok {
-			return false
-		}
-		if n > 0 && !w.need(n, key) {
+		if !ok || n > 0 && !w.need(n, key) {
 			return false
 		}
 		if n > 0 {
@@ -309,24 +322,28 @@ func (w *dnsWalk) optFixed() bool {
 	s := strconv.Itoa(high)
 	if high > 0 {
 		rcode := high<<4 | w.rcode
-		s += "; with the header's: " + strconv.Itoa(rcode) + " " + rcodeName(uint64(rcode))
+		name := rcodeName(uint64(rcode))
+		if rcode == dns.RcodeBadVers { // TSIG has another name for this number
+			name = "BADVERS"
+		}
+		s += "; with the header's: " + strconv.Itoa(rcode) + " " + name
 	}
 	w.field(1, "extended RCODE", s)
 	if _, ok := w.number(1, "EDNS version"); !ok || !w.need(2, "EDNS flags") {
 		return false
 	}
-	w.bits(2, "EDNS flags", ednsFlags)
+	w.word(2, "EDNS flags")
 	return true
 }
 
 // ednsFlags are the last two octets of an OPT's TTL (RFC 6891, section 6.1.4).
-var ednsFlags = []Bit{
-	{Name: "DO", Shift: 15, Width: 1},
-	{Name: "Z", Shift: 0, Width: 15},
+var ednsFlags = []bit{
+	{name: "DO", shift: 15, width: 1},
+	{name: "Z", shift: 0, width: 15},
 }
 
 // ednsOptions are the options that servers and resolvers send.
-var ednsOptions = map[int]string{
+var ednsOptions = map[uint16]string{
 	dns.EDNS0NSID:         "NSID",
 	dns.EDNS0SUBNET:       "client subnet",
 	dns.EDNS0EXPIRE:       "EXPIRE",
@@ -339,55 +356,50 @@ var ednsOptions = map[int]string{
 // options takes the options of an OPT (RFC 6891, section 6.1.2).
 func (w *dnsWalk) options() {
 	for w.off < w.rdata.end {
-		if !w.need(2, "OPTION-CODE") {
+		if !w.code("OPTION-CODE", ednsOptions) {
 			return
 		}
-		code := w.peek(2)
-		name, known := ednsOptions[code]
-		if !known {
-			name = "unknown"
-		}
-		w.field(2, "OPTION-CODE", strconv.Itoa(code)+" "+name)
+		code := uint16(bigEndian(w.msg[w.off-2 : w.off]))
 		n, ok := w.number(2, "OPTION-LENGTH")
-		if !ok || !w.option(code, n, name) {
+		if !ok || !w.option(code, n) {
 			return
 		}
 	}
 }
 
-// option takes the data of one option, n octets.
-func (w *dnsWalk) option(code, n int, name string) bool {
-	end := w.off + n
-	if code == dns.EDNS0COOKIE && n >= 8 {
+// option takes the data of one option, n octets: often two fields, of which the
+// first has a known size.
+func (w *dnsWalk) option(code uint16, n int) bool {
+	end, name := w.off+n, nameOf(ednsOptions, code)
+	switch {
+	case code == dns.EDNS0COOKIE && n >= 8:
 		if !w.need(8, "client cookie") {
 			return false
 		}
 		w.field(8, "client cookie", "8 octets")
 		name = "server cookie"
-	}
-	if code == dns.EDNS0EDE && n >= 2 {
-		if !w.need(2, "INFO-CODE") {
+	case code == dns.EDNS0EDE && n >= 2:
+		if !w.code("INFO-CODE", dns.ExtendedErrorCodeToString) {
 			return false
 		}
-		v := w.peek(2)
-		w.field(2, "INFO-CODE", strconv.Itoa(v)+" "+dns.ExtendedErrorCodeToString[uint16(v)])
 		name = "EXTRA-TEXT"
 	}
-	n = end - w.off
-	if n == 0 {
+	if n = end - w.off; n == 0 {
 		return true
 	}
 	if !w.need(n, name) {
 		return false
 	}
-	p := w.msg[w.off:end]
+	w.field(n, name, optionText(code, w.msg[w.off:end]))
+	return true
+}
+
+func optionText(code uint16, p []byte) string {
 	switch {
 	case code == dns.EDNS0EDE, code == dns.EDNS0NSID:
-		w.field(n, name, quoted(p))
-	case code == dns.EDNS0PADDING && !slices.ContainsFunc(p, func(c byte) bool { return c != 0 }):
-		w.field(n, name, count(n, "octet")+" of zero")
-	default:
-		w.field(n, name, count(n, "octet"))
+		return quoted(p)
+	case code == dns.EDNS0PADDING && len(bytes.Trim(p, "\x00")) == 0:
+		return count(len(p), "octet") + " of zero"
 	}
-	return true
+	return count(len(p), "octet")
 }

@@ -1,16 +1,52 @@
 package wire
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
-// maxName is the length of the longest name: all length octets, all labels and
-// the end (RFC 1035, section 2.3.4).
-const maxName = 255
+const (
+	maxName    = 255    // octets of a name: lengths, labels and the end (RFC 1035, section 2.3.4)
+	maxPointer = 0x3fff // the last offset that a pointer can lead to
+)
+
+// DNSName dissects the name at off and those that its pointers lead to (RFC 1035,
+// sections 3.1 and 4.1.4), in a message that need not be a whole DNS message. The
+// octets around them are fields without a label.
+func DNSName(msg []byte, off int) Dissection {
+	w := newWalk(msg, 0)
+	w.source = "RFC 1035, 4.1.4"
+	taken := make([]bool, len(msg))
+	var fields []Field
+	for ; off >= 0 && off <= len(msg); off = w.leadsTo(off) {
+		w.off, w.fields = off, nil
+		w.place = "the name at " + hexOffset(off)
+		w.name("")
+		for _, f := range w.fields {
+			if slices.Contains(taken[f.Off:f.End()], true) {
+				continue // a name that runs into one that is shown
+			}
+			for i := range f.Len {
+				taken[f.Off+i] = true
+			}
+			fields = append(fields, f)
+		}
+	}
+	slices.SortFunc(fields, func(a, b Field) int { return a.Off - b.Off })
+	w.fields = fields
+	d := w.done("")
+	d.Fields = d.covered()
+	return d
+}
 
 // dnsName is what can be read from some offset on.
 type dnsName struct {
-	text   string // "example.com."; up to where it stops making sense
-	octets int    // of the whole name, without pointers
-	why    string // it makes no sense, or ""
+	text    string // "example.com."; with why, as far as it goes: "example.?"
+	octets  int    // of the whole name, without pointers
+	end     int    // behind its last octet here: an end or a pointer
+	why     string // it makes no sense, or ""
+	pointer string // how a pointer to it is shown, once it was
 }
 
 // name takes a name: a field each label, pointer and end. It returns the name
@@ -18,7 +54,7 @@ type dnsName struct {
 func (w *dnsWalk) name(field string) (text string, ok bool) {
 	start, octets := w.off, 0
 	for {
-		if !w.need(1, field, "the next label") {
+		if !w.needFor(1, field, "the next label") {
 			return "", false
 		}
 		c := int(w.msg[w.off])
@@ -30,7 +66,7 @@ func (w *dnsWalk) name(field string) (text string, ok bool) {
 			w.fault(w.off, "%s", labelType(c))
 			return "", false
 		}
-		if !w.need(1+c, field, "this label") {
+		if !w.needFor(1+c, field, "this label") {
 			return "", false
 		}
 		if octets <= maxName && octets+1+c > maxName {
@@ -38,15 +74,15 @@ func (w *dnsWalk) name(field string) (text string, ok bool) {
 		}
 		octets += 1 + c
 		if c == 0 {
-			text := w.read(start).text
 			if w.off == start {
-				w.field(1, field, "the root: "+text)
-			} else {
-				w.field(1, field, "end of "+text)
+				w.field(1, field, "the root")
+				return ".", true
 			}
+			text := w.read(start).text
+			w.field(1, field, w.keep(append(append(w.buf, "end of "...), text...)))
 			return text, true
 		}
-		w.field(1+c, field, string(appendLabel(nil, w.msg[w.off:w.off+1+c])))
+		w.field(1+c, field, w.keep(appendLabel(w.buf, w.msg[w.off:w.off+1+c])))
 		field = ""
 	}
 }
@@ -54,12 +90,12 @@ func (w *dnsWalk) name(field string) (text string, ok bool) {
 // pointer takes a pointer (RFC 1035, section 4.1.4), which ends the name that
 // began at start and has so many octets in front of it.
 func (w *dnsWalk) pointer(field string, start, octets int) (text string, ok bool) {
-	if !w.need(2, field, "this pointer") {
+	if !w.needFor(2, field, "this pointer") {
 		return "", false
 	}
-	target := w.peek(2) & 0x3fff
+	target := w.target(w.off)
 	to := "pointer to " + hexOffset(target)
-	if why := badTarget(target, start, w.off, len(w.msg)); why != "" {
+	if why := w.badTarget(target, start, w.off); why != "" {
 		w.fault(w.off, "%s", why)
 		w.field(2, field, to)
 		return w.read(start).text, true
@@ -68,27 +104,50 @@ func (w *dnsWalk) pointer(field string, start, octets int) (text string, ok bool
 	switch {
 	case n.why != "":
 		w.fault(w.off, "no name can be read at %s: %s", hexOffset(target), n.why)
+	case n.end > start:
+		w.fault(w.off, runsOn+pointerSource)
 	case octets <= maxName && octets+n.octets > maxName:
 		w.fault(w.off, "with what it points to, the name has %d octets; 255 are allowed (RFC 1035, 2.3.4; RFC 9267, 3)", octets+n.octets)
 	}
-	w.field(2, field, to+" ("+n.text+")")
+	if n.why == "" && n.end <= start {
+		to = w.shown(target, n)
+	}
+	w.field(2, field, to)
+	if w.off == start+2 {
+		return n.text, true
+	}
 	return w.read(start).text, true
 }
 
-// badTarget says what is wrong with a pointer in a name that began at start, or "".
-func badTarget(target, start, at, size int) string {
-	const source = " (RFC 1035, 4.1.4; RFC 9267, 2)"
+// shown is how a pointer to the name n at target is shown: made once, as most
+// pointers of a message lead to the same few names.
+func (w *dnsWalk) shown(target int, n dnsName) string {
+	if n.pointer == "" {
+		n.pointer = "pointer to " + hexOffset(target) + " (" + shorten(n.text, 60) + ")"
+		w.names[w.known[target]-1] = n
+	}
+	return n.pointer
+}
+
+const (
+	pointerSource = " (RFC 1035, 4.1.4; RFC 9267, 2)"
+	runsOn        = "the name that the pointer leads to runs on into this one"
+)
+
+// badTarget says what is wrong with where the pointer at off leads, in a name
+// that began at start, or "".
+func (w *dnsWalk) badTarget(target, start, off int) string {
 	switch {
-	case target >= size:
-		return "the pointer leads outside the message, which has " + count(size, "octet") + source
-	case target == at:
-		return "the pointer leads to itself: no end" + source
-	case target > at:
-		return "the pointer leads forwards; names are found further back only" + source
+	case target >= len(w.msg):
+		return "the pointer leads outside the message" + pointerSource
+	case target == off:
+		return "the pointer leads to itself: no end" + pointerSource
+	case target > off:
+		return "the pointer leads forwards; names are found further back only" + pointerSource
 	case target >= start:
-		return "the pointer leads into the name that it ends: no end" + source
-	case target < dnsHeaderLen:
-		return "the pointer leads into the header, where no name is" + source
+		return "the pointer leads into the name that it ends: no end" + pointerSource
+	case target < w.first:
+		return "the pointer leads into the header, where no name is" + pointerSource
 	}
 	return ""
 }
@@ -102,73 +161,107 @@ func labelType(c int) string {
 
 // read reads the name at an offset, through pointers, without taking it. What
 // it has read it keeps: a hostile message may lead to the same names thousands
-// of times. Pointers lead backwards only, so it comes to an end.
+// of times. Each pointer leads further back, so it comes to an end; no name
+// waits for the next on the stack, so that a long chain costs little.
 func (w *dnsWalk) read(start int) dnsName {
-	n, ok := w.names[start]
-	if !ok {
-		n = w.spell(start)
-		w.names[start] = n
+	var waiting []int
+	for at := start; at >= 0 && w.index(at) == 0; at = w.leadsTo(at) {
+		waiting = append(waiting, at)
 	}
-	return n
+	var n dnsName
+	for _, at := range slices.Backward(waiting) {
+		n = w.spell(at)
+		if at < len(w.known) {
+			w.names = append(w.names, n)
+			w.known[at] = int32(len(w.names))
+		}
+	}
+	if len(waiting) > 0 {
+		return n
+	}
+	return w.names[w.index(start)-1]
 }
 
+// index is the place of the name at off in w.names, plus 1; 0 for none.
+func (w *dnsWalk) index(off int) int32 {
+	if off >= len(w.known) {
+		return 0
+	}
+	return w.known[off]
+}
+
+// leadsTo returns where the name at start goes on by a pointer that is in order,
+// or -1.
+func (w *dnsWalk) leadsTo(start int) int {
+	for off := start; off+1 < len(w.msg); off += 1 + int(w.msg[off]) {
+		c := w.msg[off]
+		if c >= 0xc0 {
+			if target := w.target(off); w.badTarget(target, start, off) == "" {
+				return target
+			}
+		}
+		if c == 0 || c >= 0x40 || off-start > maxName {
+			return -1
+		}
+	}
+	return -1
+}
+
+// target is where the pointer at off leads.
+func (w *dnsWalk) target(off int) int {
+	return int(w.msg[off])<<8&maxPointer | int(w.msg[off+1])
+}
+
+// spell reads the name at start. What that leads to has been read.
 func (w *dnsWalk) spell(start int) dnsName {
 	var text []byte
 	octets := 0
-	for off := start; ; {
-		if off >= len(w.msg) {
-			return dnsName{string(text), octets, "the message ends in it"}
-		}
+	broken := func(why string) dnsName {
+		return dnsName{text: string(text) + "?", octets: octets, why: why}
+	}
+	for off := start; off < len(w.msg); {
 		c := int(w.msg[off])
 		switch {
+		case c >= 0xc0 && off+2 > len(w.msg), c < 0x40 && off+1+c > len(w.msg):
+			return broken(endsInIt)
+		case c >= 0xc0:
+			target := w.target(off)
+			if why := w.badTarget(target, start, off); why != "" {
+				return broken(why)
+			}
+			n := w.names[w.known[target]-1]
+			octets += n.octets
+			switch {
+			case n.why != "":
+				return broken(n.why)
+			case n.end > start:
+				return broken(runsOn)
+			case octets > maxName:
+				return broken(tooLong)
+			case len(text) > 0:
+				n.text = string(text) + strings.TrimPrefix(n.text, ".")
+			}
+			return dnsName{text: n.text, octets: octets, end: off + 2}
+		case c >= 0x40:
+			return broken(labelType(c))
+		case octets+1+c > maxName:
+			return broken(tooLong)
+		case c == 0 && off == start:
+			return dnsName{text: ".", octets: 1, end: off + 1}
 		case c == 0:
-			octets++
-			if off == start {
-				text = append(text, '.')
-			}
-			n := dnsName{text: string(text), octets: octets}
-			if octets > maxName {
-				n.why = "it has more than 255 octets"
-			}
-			return n
-		case c&0xc0 == 0xc0:
-			return w.spellRest(start, off, text, octets)
-		case c&0xc0 != 0:
-			return dnsName{string(text), octets, labelType(c)}
-		case off+1+c > len(w.msg):
-			return dnsName{string(text), octets, "the message ends in it"}
+			return dnsName{text: string(text), octets: octets + 1, end: off + 1}
 		}
-		if octets += 1 + c; octets > maxName {
-			return dnsName{string(text), octets, "it has more than 255 octets"}
-		}
+		octets += 1 + c
 		text = append(escape(text, w.msg[off+1:off+1+c], nameSpecial), '.')
 		off += 1 + c
 	}
+	return broken(endsInIt)
 }
 
-// spellRest follows the pointer at off, which ends the name that began at start.
-func (w *dnsWalk) spellRest(start, off int, text []byte, octets int) dnsName {
-	if off+2 > len(w.msg) {
-		return dnsName{string(text), octets, "the message ends in it"}
-	}
-	target := (int(w.msg[off])<<8 | int(w.msg[off+1])) & 0x3fff
-	if why := badTarget(target, start, off, len(w.msg)); why != "" {
-		return dnsName{string(text), octets, why}
-	}
-	n := w.read(target)
-	n.octets += octets
-	if n.octets > maxName && n.why == "" {
-		n.why = "it has more than 255 octets"
-	}
-	switch {
-	case len(text) == 0:
-	case n.text == ".":
-		n.text = string(text)
-	default:
-		n.text = string(text) + n.text
-	}
-	return n
-}
+const (
+	endsInIt = "the message ends in it"
+	tooLong  = "it has more than 255 octets"
+)
 
 // nameSpecial are the characters that mean something in a master file.
 const nameSpecial = `."();@$ `

@@ -26,7 +26,7 @@ const (
 // without, all are. Long runs of octets within a field are always folded.
 func (d Dissection) Dump(marks ...Mark) string {
 	l := &listing{msg: d.Msg, digits: offsetDigits(len(d.Msg)), marks: marks}
-	l.b = make([]byte, 0, 64+60*len(d.Fields))
+	l.out.Grow(l.size(d.Fields))
 	if d.Name != "" {
 		l.line(d.Name)
 	}
@@ -62,7 +62,7 @@ func (d Dissection) Dump(marks ...Mark) string {
 	for _, x := range faults {
 		l.fault(x)
 	}
-	return string(l.b)
+	return l.out.String()
 }
 
 // near returns what says whether a field, by its index, is shown.
@@ -82,7 +82,9 @@ func near(fields []Field, marks []Mark) func(i int) bool {
 
 // listing writes rows: "> 0x0c  07 65 78 61 6d 70 6c 65  text".
 type listing struct {
-	b      []byte
+	out    strings.Builder
+	b      []byte   // the row that is being written
+	lines  []string // of the text beside the rows
 	msg    []byte
 	digits int
 	marks  []Mark
@@ -94,29 +96,56 @@ func (l *listing) margin() int { return len("> 0x") + l.digits + len("  ") }
 // textColumn is the column where the text begins.
 func (l *listing) textColumn() int { return l.margin() + hexColumns + len("  ") }
 
-func (l *listing) line(s string) { l.b = append(append(l.b, s...), '\n') }
+// line ends the row with s.
+func (l *listing) line(s string) {
+	l.b = append(append(l.b, s...), '\n')
+	l.out.Write(l.b)
+	l.b = l.b[:0]
+}
 
-// lines writes text at a column, wrapped.
-func (l *listing) lines(column int, text string) {
+// wrapped writes text at a column, in as many lines as it takes.
+func (l *listing) wrapped(column int, text string) {
 	for _, s := range wrap(text, lineWidth-column, true) {
-		l.b = pad(l.b, len(l.b)+column)
-		l.line(s)
+		l.text(column, s)
+		l.line("")
 	}
 }
 
-// lead begins a row and returns where it begins in l.b.
-func (l *listing) lead(mark string, off int) (start int) {
-	start = len(l.b)
-	l.b = pad(appendOffset(append(l.b, mark...), off, l.digits), start+l.margin())
-	return start
+// size is about what the rows of fields will take: messages of 64 KiB are listed
+// in megabytes.
+func (l *listing) size(fields []Field) int {
+	n := 1 << 10
+	for _, f := range fields {
+		text := len(f.Name) + len(f.Text)
+		rows := max(1, min(f.Len/rowOctets, longField), text/(lineWidth-l.textColumn()))
+		n += len(f.Section) + rows*(l.textColumn()+3) + text
+	}
+	return n
+}
+
+// lead begins a row.
+func (l *listing) lead(mark string, off int) {
+	l.b = pad(appendOffset(append(l.b, mark...), off, l.digits), l.margin())
+}
+
+// text goes on with the row at a column.
+func (l *listing) text(column int, s string) {
+	if s != "" {
+		l.b = append(pad(l.b, column), s...)
+	}
 }
 
 func (l *listing) section(s string) {
 	if s == "" {
 		return
 	}
+	if len(s) <= lineWidth-2 && plain(s) {
+		l.b = append(l.b, "  "...)
+		l.line(s)
+		return
+	}
 	for line := range strings.SplitSeq(s, "\n") {
-		l.lines(2, oneLine(line))
+		l.wrapped(2, oneLine(line))
 	}
 }
 
@@ -129,7 +158,7 @@ func (l *listing) sentence(mark string, off int, text string) {
 	l.lead(mark, off)
 	for i, s := range wrap(text, lineWidth-l.margin(), true) {
 		if i > 0 {
-			l.b = pad(l.b, len(l.b)+l.margin())
+			l.b = pad(l.b, l.margin())
 		}
 		l.line(s)
 	}
@@ -138,7 +167,11 @@ func (l *listing) sentence(mark string, off int, text string) {
 // field writes the rows of a field. Text that does not fit beside them goes on
 // beneath them.
 func (l *listing) field(f Field) {
-	text := wrap(oneLine(f.Label()), lineWidth-l.textColumn(), true)
+	if l.short(f) {
+		return
+	}
+	l.lines = appendWrapped(l.lines[:0], oneLine(f.Label()), lineWidth-l.textColumn(), true)
+	text := l.lines
 	head := f.Len
 	if f.Len > longField*rowOctets {
 		head = max(headRows, len(text)) * rowOctets
@@ -152,8 +185,26 @@ func (l *listing) field(f Field) {
 		text = l.row(at, min(at+rowOctets, f.End()), text)
 	}
 	for _, s := range text {
-		l.lines(l.textColumn(), s)
+		l.wrapped(l.textColumn(), s)
 	}
+}
+
+// short writes a field that takes one line, as nearly all of them do, without
+// the detours of the others; it says whether it has.
+func (l *listing) short(f Field) bool {
+	if f.Len > rowOctets || len(l.marks) > 0 ||
+		l.textColumn()+len(f.Name)+1+len(f.Text) > lineWidth || !plain(f.Name) || !plain(f.Text) {
+		return false
+	}
+	l.lead("  ", f.Off)
+	l.b = appendHex(l.b, l.msg[f.Off:f.End()])
+	l.text(l.textColumn(), f.Name)
+	if f.Name != "" && f.Text != "" {
+		l.b = append(l.b, ' ')
+	}
+	l.text(l.textColumn(), f.Text)
+	l.line("")
+	return true
 }
 
 // skip folds the rows from at up to the next that holds a mark, or to the last
@@ -175,22 +226,22 @@ func (l *listing) row(at, end int, text []string) []string {
 	if len(marks) > 0 {
 		lead = "> "
 	}
-	start := l.lead(lead, at)
+	l.lead(lead, at)
 	l.b = appendHex(l.b, l.msg[at:end])
-	if len(text) > 0 && text[0] != "" {
-		l.b = append(pad(l.b, start+l.textColumn()), text[0]...)
+	if len(text) > 0 {
+		l.text(l.textColumn(), text[0])
+		text = text[1:]
 	}
-	text = text[min(1, len(text)):]
 	for _, m := range marks {
-		text = l.note(start, at, m, text)
+		text = l.note(at, m, text)
 	}
-	l.b = append(l.b, '\n')
+	l.line("")
 	return text
 }
 
-// note puts the note of a mark on the row l.b[start:] where it fits, else behind
-// the text that is still to come.
-func (l *listing) note(start, at int, m Mark, text []string) []string {
+// note puts the note of a mark on the row where it fits, else behind the text
+// that is still to come.
+func (l *listing) note(at int, m Mark, text []string) []string {
 	if m.Note == "" {
 		return text
 	}
@@ -198,10 +249,10 @@ func (l *listing) note(start, at int, m Mark, text []string) []string {
 	if m.Off != at {
 		note = "<- " + hexOffset(m.Off) + ": " + oneLine(m.Note)
 	}
-	used := columns(l.b[start:])
+	used := utf8.RuneCount(l.b)
 	gap := max(used+3, l.textColumn()) - used
 	if len(text) == 0 && used+gap+utf8.RuneCountInString(note) <= lineWidth {
-		l.b = append(pad(l.b, len(l.b)+gap), note...)
+		l.text(len(l.b)+gap, note)
 		return nil
 	}
 	return append(text, wrap(note, lineWidth-l.textColumn(), true)...)
@@ -217,12 +268,12 @@ func (l *listing) end() {
 		if m.Off == len(l.msg) {
 			text = "end of the message"
 		}
-		start := l.lead("> ", m.Off)
-		l.b = append(pad(l.b, start+l.textColumn()), text...)
-		beneath := l.note(start, m.Off, m, nil)
-		l.b = append(l.b, '\n')
+		l.lead("> ", m.Off)
+		l.text(l.textColumn(), text)
+		beneath := l.note(m.Off, m, nil)
+		l.line("")
 		for _, s := range beneath {
-			l.lines(l.textColumn(), s)
+			l.wrapped(l.textColumn(), s)
 		}
 	}
 }

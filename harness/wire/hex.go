@@ -2,7 +2,9 @@ package wire
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -29,8 +31,8 @@ import (
 // row, up to a blank line, are the Head; remarks behind the last row are
 // dropped. "# ! 0x0c why" is a Fault, as Hex writes it.
 //
-// Names and bits of the fields are known where the remarks are those of a
-// dissector; Protocol is that dissector then.
+// Where the remarks are those of a dissector, Protocol says which, and a label
+// is split into Name and Text again; otherwise it is Text.
 //
 // An error reads "name:line: character n: what is wrong".
 func ParseHex(name string, src []byte) (Dissection, error) {
@@ -244,7 +246,7 @@ func printable(line string) error {
 	column := 0
 	for i, c := range line {
 		column++
-		if c == utf8.RuneError && !utf8.ValidString(line[i:i+1]) {
+		if _, size := utf8.DecodeRuneInString(line[i:]); c == utf8.RuneError && size == 1 {
 			return fmt.Errorf("character %d: the byte 0x%02x is not text (UTF-8)", column, line[i])
 		}
 		if c != '\t' && !unicode.IsPrint(c) {
@@ -254,17 +256,12 @@ func printable(line string) error {
 	return nil
 }
 
-// protocols are the dissectors, by the name that they give as Protocol.
-var protocols = map[string]func(msg []byte) Dissection{
-	"dns": DNS,
-}
-
 // recognise finds the dissector whose labels most fields of d carry, and takes
-// what d's file cannot hold from it: names and bits.
+// what d's file cannot hold from it: which part of a label is the name.
 func recognise(d Dissection) Dissection {
-	for name, dissect := range protocols {
+	for _, name := range slices.Sorted(maps.Keys(protocols)) {
 		known := map[int]Field{}
-		for _, f := range dissect(d.Msg).Fields {
+		for _, f := range protocols[name].dissect(d.Msg).Fields {
 			known[f.Off] = f
 		}
 		same := 0
@@ -273,7 +270,7 @@ func recognise(d Dissection) Dissection {
 			k := known[f.Off]
 			if k.Len == f.Len && oneLine(k.Label()) == f.Text {
 				same++
-				f.Name, f.Text, f.Bits = k.Name, k.Text, k.Bits
+				f.Name, f.Text = k.Name, k.Text
 			}
 			fields[i] = f
 		}
@@ -369,14 +366,23 @@ func appendFault(b []byte, x Fault, digits int) []byte {
 
 // oneLine makes one printable line of s.
 func oneLine(s string) string {
-	clean := func(c rune) bool { return unicode.IsPrint(c) && c != utf8.RuneError }
-	if strings.IndexFunc(s, func(c rune) bool { return !clean(c) }) < 0 {
+	if plain(s) {
 		return s
 	}
 	return strings.Map(func(c rune) rune {
-		if clean(c) {
+		if unicode.IsPrint(c) && c != utf8.RuneError {
 			return c
 		}
 		return ' '
 	}, s)
+}
+
+// plain says whether s is printable ASCII.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -37,19 +38,18 @@ func load(file string) (Dissection, error) {
 // moduleRoot returns the nearest folder, upwards from the working directory,
 // that holds a go.mod: go test runs a test in its package's folder.
 func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
+	from, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
-	for {
-		_, err := os.Stat(filepath.Join(dir, "go.mod"))
-		if err == nil {
+	for dir := from; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
 			return dir, nil
-		}
-		up := filepath.Dir(dir)
-		if !errors.Is(err, fs.ErrNotExist) || up == dir {
+		} else if !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
-		dir = up
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("no go.mod in %s, nor above it", from)
+		}
 	}
 }

@@ -3,7 +3,6 @@ package wire
 import (
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // What listings and files share: hex, offsets, wrapped text.
@@ -27,10 +26,10 @@ func appendOffset(b []byte, off, digits int) []byte {
 		return strconv.AppendInt(b, int64(off), 10)
 	}
 	b = append(b, "0x"...)
-	for n := hexLen(off); n < digits; n++ {
-		b = append(b, '0')
+	for shift := 4 * (max(digits, hexLen(off)) - 1); shift >= 0; shift -= 4 {
+		b = append(b, hexDigits[off>>shift&15])
 	}
-	return strconv.AppendInt(b, int64(off), 16)
+	return b
 }
 
 // offsetDigits returns how many hex digits the offsets of a message of so many
@@ -50,10 +49,11 @@ func hexOffset(off int) string { return string(appendOffset(nil, off, 2)) }
 
 // pad appends spaces up to b[:to].
 func pad(b []byte, to int) []byte {
-	for len(b) < to {
-		b = append(b, ' ')
+	const spaces = "                                        "
+	for to-len(b) > len(spaces) {
+		b = append(b, spaces...)
 	}
-	return b
+	return append(b, spaces[:max(0, to-len(b))]...)
 }
 
 // count is "1 octet", "2 octets".
@@ -65,49 +65,54 @@ func count(n int, noun string) string {
 }
 
 // wrap breaks s into lines of at most width characters, at single spaces, which
-// it drops. A word that is too long is broken where hard says so, and left
-// alone otherwise. It returns at least one line.
-func wrap(s string, width int, hard bool) []string {
-	if len(s) <= width {
-		return []string{s}
+// it drops. A word that is too long for a line is left alone, or broken where
+// hard says so. It returns at least one line.
+func wrap(s string, width int, hard bool) []string { return appendWrapped(nil, s, width, hard) }
+
+// appendWrapped appends the lines that wrap returns.
+func appendWrapped(lines []string, s string, width int, hard bool) []string {
+	for {
+		limit := byteOf(s, width)
+		if limit == len(s) {
+			return append(lines, s)
+		}
+		at := lastBreak(s, limit)
+		switch {
+		case hard && at < limit/2:
+			lines, s = append(lines, s[:limit]), s[limit:]
+		case at > 0:
+			lines, s = append(lines, s[:at]), s[at+1:]
+		default:
+			if at = firstBreak(s, limit); at < 0 {
+				return append(lines, s)
+			}
+			lines, s = append(lines, s[:at]), s[at+1:]
+		}
 	}
-	var lines []string
-	for utf8.RuneCountInString(s) > width {
-		at := lastBreak(s, width)
-		if at < 0 && hard {
-			at = byteOf(s, width)
-			lines, s = append(lines, s[:at]), s[at:]
-			continue
-		}
-		if at < 0 {
-			at = nextBreak(s, 0)
-		}
-		if at < 0 {
-			break
-		}
-		lines, s = append(lines, s[:at]), s[at+1:]
-	}
-	return append(lines, s)
 }
 
-// lastBreak returns the last single space that leaves at most width characters
-// in front of it, or -1.
-func lastBreak(s string, width int) int {
-	limit, best := byteOf(s, width), -1
-	for at := nextBreak(s, 0); at >= 0 && at <= limit; at = nextBreak(s, at+1) {
-		best = at
-	}
-	return best
-}
-
-// nextBreak returns the first single space inside s at or behind from, or -1.
-func nextBreak(s string, from int) int {
-	for i := max(from, 1); i < len(s)-1; i++ {
-		if s[i] == ' ' && s[i-1] != ' ' && s[i+1] != ' ' {
+// lastBreak returns the last single space at or before limit, or -1.
+func lastBreak(s string, limit int) int {
+	for i := limit; i > 0; i-- {
+		if isBreak(s, i) {
 			return i
 		}
 	}
 	return -1
+}
+
+// firstBreak returns the first single space at or behind from, or -1.
+func firstBreak(s string, from int) int {
+	for i := from; i < len(s); i++ {
+		if isBreak(s, i) {
+			return i
+		}
+	}
+	return -1
+}
+
+func isBreak(s string, i int) bool {
+	return s[i] == ' ' && i > 0 && i < len(s)-1 && s[i-1] != ' ' && s[i+1] != ' '
 }
 
 // byteOf returns the index of the n-th character.
@@ -137,6 +142,3 @@ func escape(b, p []byte, special string) []byte {
 	}
 	return b
 }
-
-// columns returns how many columns a line takes.
-func columns(line []byte) int { return utf8.RuneCount(line) }

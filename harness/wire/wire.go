@@ -13,8 +13,6 @@
 // after the indentation of go test.
 package wire
 
-import "strconv"
-
 // Dissection is a message and what its bytes mean. The zero value is an empty
 // message.
 type Dissection struct {
@@ -32,7 +30,6 @@ type Field struct {
 	Section  string // what begins here: "answer 2 of 3", or "" within a section
 	Name     string // "TTL"; "" where the text says it all
 	Text     string // "3600 s"
-	Bits     []Bit  // the parts of a word of flags, or nil
 }
 
 // Label returns name and text in one, as listings show them: "TTL 3600 s".
@@ -45,36 +42,6 @@ func (f Field) Label() string {
 
 // End returns the offset behind the field.
 func (f Field) End() int { return f.Off + f.Len }
-
-// Bit is a flag, or a small number, inside a field that is at most 8 bytes long.
-type Bit struct {
-	Name  string                // "AA"
-	Shift int                   // of its lowest bit, in the field read as big-endian
-	Width int                   // in bits
-	Text  func(v uint64) string // what a value means, or nil
-}
-
-// of returns the part's value in the field's value.
-func (b Bit) of(field uint64) uint64 { return field >> b.Shift & (1<<b.Width - 1) }
-
-// append appends the part as listings show it: "AA=1", "opcode 0 QUERY".
-func (b Bit) append(to []byte, field uint64) []byte {
-	sep := byte('=')
-	if b.Width > 1 {
-		sep = ' '
-	}
-	return append(append(append(to, b.Name...), sep), b.value(field)...)
-}
-
-// value is the part's value in words: "1", "0 QUERY".
-func (b Bit) value(field uint64) string {
-	v := b.of(field)
-	s := strconv.FormatUint(v, 10)
-	if b.Text != nil {
-		s += " " + b.Text(v)
-	}
-	return s
-}
 
 // Fault is a place where a message does not make sense.
 type Fault struct {

@@ -185,6 +185,24 @@ func (a *app) current() (course.Standing, error) {
 	return course.Standing{}, errAllDone
 }
 
+// here returns the ID of the kata in whose folder the learner is, "" for none.
+func (a *app) here() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	rel, err := filepath.Rel(a.index.Root, dir)
+	if err != nil {
+		return ""
+	}
+	for _, k := range a.index.Katas {
+		if strings.HasPrefix(filepath.ToSlash(rel)+"/", k.Dir+"/") {
+			return k.ID
+		}
+	}
+	return ""
+}
+
 // chosen returns how the learner stands with the kata named by args, or with
 // the current one.
 func (a *app) chosen(args []string) (course.Standing, error) {

@@ -6,9 +6,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/example/netkata/harness/internal/course"
 	"github.com/example/netkata/harness/wire"
 	"github.com/spf13/cobra"
 )
@@ -45,7 +47,7 @@ func (a *app) message(args []string) ([]byte, error) {
 	if args[0] == "-" {
 		return readMessage("standard input", a.in)
 	}
-	f, err := os.Open(args[0])
+	f, err := openFile(args[0])
 	if err == nil {
 		defer f.Close()
 		return readMessage(args[0], f)
@@ -58,6 +60,23 @@ func (a *app) message(args []string) ([]byte, error) {
 		return nil, fmt.Errorf("no such file, and %w", err)
 	}
 	return msg, nil
+}
+
+// openFile opens a file by its path from here, or from the repository's root,
+// as READMEs name it.
+func openFile(name string) (*os.File, error) {
+	f, err := os.Open(name)
+	if err == nil || name == "" || filepath.IsAbs(name) {
+		return f, err
+	}
+	root, rootErr := course.FindRoot(".")
+	if rootErr != nil {
+		return nil, err
+	}
+	if f, err := os.Open(filepath.Join(root, name)); err == nil {
+		return f, nil
+	}
+	return nil, err
 }
 
 func readMessage(name string, r io.Reader) ([]byte, error) {

@@ -19,6 +19,9 @@ func (a *app) hintCommand() *cobra.Command {
 			if err := a.open(); err != nil {
 				return err
 			}
+			if id := a.here(); len(args) == 0 && id != "" {
+				args = []string{id}
+			}
 			s, err := a.chosen(args)
 			if err != nil {
 				return err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,7 +20,8 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run [ID or TRACK]...",
 		Short: "Is it right? Run the tests, explain the first failure",
 		Long: `Runs the tests of a kata and explains the first failure. Without an ID: of the
-kata that you are at. Of a track: a line for each kata, then the first failure.
+kata in whose folder you are, or else that you are at: begun last, or next. Of a
+track: a line for each kata, then the first failure.
 
 Exit codes: 0 green, 1 red, 2 cannot say.`,
 		ValidArgsFunction: a.ids(true),
@@ -45,6 +48,9 @@ func (r *runner) run(ctx context.Context, args []string) error {
 	if err := r.open(); err != nil {
 		return err
 	}
+	if id := r.here(); len(args) == 0 && id != "" {
+		args = []string{id}
+	}
 	katas, err := r.katas(args)
 	if err != nil {
 		return err
@@ -70,6 +76,8 @@ func (r *runner) run(ctx context.Context, args []string) error {
 
 // judge runs one kata and keeps the verdict.
 func (r *runner) judge(ctx context.Context, k course.Kata) (course.Verdict, error) {
+	slow := time.AfterFunc(5*time.Second, r.patience)
+	defer slow.Stop()
 	v, err := r.index.Run(ctx, k, course.Options{Timeout: r.timeout})
 	if ctx.Err() != nil {
 		return v, errors.New("stopped")
@@ -85,6 +93,13 @@ func (r *runner) judge(ctx context.Context, k course.Kata) (course.Verdict, erro
 		r.code = c
 	}
 	return v, nil
+}
+
+// patience tells whoever looks at a terminal that something goes on.
+func (r *runner) patience() {
+	if terminalWidth(r.out) > 0 {
+		fmt.Fprintln(r.err, faint("Building and testing. The first time takes longest."))
+	}
 }
 
 func exitCode(s course.State) int {
@@ -220,7 +235,7 @@ func (r *runner) failure(k course.Kata, v course.Verdict) {
 	f := v.First
 	r.say("")
 	if f.Test != "" {
-		r.say("%s", bold(f.Test)+ruleOf(f))
+		r.say("%s", bold(testName(f.Test))+ruleOf(f))
 	}
 	r.say("%s", f.Text)
 	switch {
@@ -240,7 +255,7 @@ func (r *runner) failure(k course.Kata, v course.Verdict) {
 	}
 	if b := v.Broke; b != nil && b != f {
 		if b.Test != "" && b.Test != f.Test {
-			r.say("\nThen %s ended the run.", bold(b.Test))
+			r.say("\nThen %s ended the run.", bold(testName(b.Test)))
 		}
 		r.say("\n%s", b.Text)
 	}
@@ -251,6 +266,21 @@ func (r *runner) failure(k course.Kata, v course.Verdict) {
 	if v.State == course.Red && len(v.Tests) > 0 && f.Kind != course.ByCompile && f.Kind != course.ByVet && f.Kind != course.BySetup {
 		r.say("\nA hint: %s hint %s", self, k.ID)
 	}
+}
+
+var seed = regexp.MustCompile(`^(Fuzz\w*)/seed#(\d+)$`)
+
+// testName returns a test's name as its author wrote it.
+func testName(name string) string {
+	if m := seed.FindStringSubmatch(name); m != nil {
+		n, _ := strconv.Atoi(m[2]) // digits only
+		return fmt.Sprintf("%s, seed %d (of those that f.Add adds)", m[1], n+1)
+	}
+	test, sub, ok := strings.Cut(name, "/")
+	if !ok {
+		return name
+	}
+	return test + "/" + strings.ReplaceAll(sub, "_", " ")
 }
 
 // ruleOf names the rule of a failure whose own text does not.

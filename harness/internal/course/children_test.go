@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,9 +14,9 @@ import (
 )
 
 // A hung test is ended with all that it started: by the time limit, and by
-// whoever stops the run. (No t.Parallel: the fixture gets its address from the
-// environment.)
+// whoever stops the run.
 func TestChildren(t *testing.T) {
+	t.Parallel()
 	ar, err := txtar.ParseFile("testdata/children.txtar")
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +27,7 @@ func TestChildren(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	t.Setenv("FIXTURE_ADDR", l.Addr().String())
+	write(t, filepath.Join(spec.Root, "katas/x/y/addr"), []byte(l.Addr().String()))
 	child := make(chan net.Conn)
 	go func() {
 		for {
@@ -55,7 +56,7 @@ func TestChildren(t *testing.T) {
 		spec.Timeout = time.Second
 		conn, done := start(t.Context(), spec)
 		r := <-done
-		if r.err != nil || r.v.State != course.Red || r.v.First.Kind != course.ByTimeout || r.v.First.Line != 25 {
+		if r.err != nil || r.v.State != course.Red || r.v.First.Kind != course.ByTimeout || r.v.First.Line != 29 {
 			t.Errorf("%v, %v", r.err, describe(r.v))
 		}
 		gone(t, conn)

@@ -149,7 +149,7 @@ func Test(ctx context.Context, s Spec) (Verdict, error) {
 		return Verdict{}, err
 	}
 	v := judge(s, run, l.tests)
-	if v.Broke != nil && v.Broke.traceable() {
+	if v.Broke != nil && v.Broke.traceable() && !run.late.Load() {
 		v.Broke.addInput(lastCall(ctx, s, v.Broke.Test))
 	}
 	v.Race, v.Cached, v.Elapsed = s.Race, run.cached, time.Since(began)

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 
 // Each fixture is a module whose head says what the verdict must be.
 func TestJudge(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("testdata/judge/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no fixtures: %v", err)
@@ -152,6 +153,7 @@ func unpack(t *testing.T, ar *txtar.Archive) string {
 
 // An overlay's files count: one that replaces, one that is new, one that hides.
 func TestOverlay(t *testing.T) {
+	t.Parallel()
 	ar := txtar.Parse([]byte(`
 -- go.mod --
 module example.com/fixture
@@ -200,6 +202,7 @@ func TestNew(t *testing.T) {}
 
 // Each test runs Count times on each number of processors, examples once.
 func TestCount(t *testing.T) {
+	t.Parallel()
 	ar, err := txtar.ParseFile("testdata/judge/green.txtar")
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"cmp"
 	"slices"
 	"strconv"
 )
@@ -63,8 +62,10 @@ func compare(got, want []byte, fields []Field) change {
 	for same < shorter-c.at && got[len(got)-1-same] == want[len(want)-1-same] {
 		same++
 	}
-	// Some octets at the end are the same by chance: it has to explain a lot.
-	if apart := longer - c.at - same; same >= 2 && 2*apart <= c.octets {
+	// A few octets at the end may be the same by chance: they have to explain a
+	// lot.
+	apart := longer - c.at - same
+	if same >= 4 && apart < c.octets || same >= 2 && 2*apart <= c.octets {
 		c.octets = apart
 		c.wantEnd -= same
 		c.gotEnd -= same
@@ -273,6 +274,9 @@ func (d *differ) rows(rows []diffRow) {
 	}
 	for _, r := range rows {
 		if r.off == d.change.gotEnd && d.change.wantEnd == len(d.want.Msg) {
+			for ; r.off > rows[0].off && len(text) > 0; text = text[1:] {
+				d.wrapped(d.diffColumn(), text[0])
+			}
 			d.remark(r.off, "got ends here: "+count(len(d.got), "octet")+", want "+strconv.Itoa(len(d.want.Msg)))
 		}
 		var got []byte
@@ -365,17 +369,35 @@ func (d *differ) surplus() {
 			d.remark(off, "… "+count(c.gotEnd-off, "octet")+" not shown")
 			return
 		}
-		end, text := min(off+diffOctets, c.gotEnd), ""
-		if i, ok := slices.BinarySearchFunc(d.gotFields, off, byOffset); ok && c.wantEnd == len(d.want.Msg) {
-			end, text = min(end, d.gotFields[i].End()), d.gotFields[i].Label()
-		}
-		lines := d.broken(cmp.Or(text, "not wanted"))
-		d.pair(off, true, d.got[off:end], nil, lines[0])
-		for _, s := range lines[1:] {
+		end, label := d.extra(off)
+		text := wrap(oneLine(label), lineWidth-d.diffColumn(), true)
+		d.pair(off, true, d.got[off:end], nil, text[0])
+		for _, s := range text[1:] {
 			d.wrapped(d.diffColumn(), s)
 		}
 		off = end
 	}
+}
+
+// extra returns the end of the row that begins at off, in what got has in
+// excess, and what it means, as far as a dissector says.
+func (d *differ) extra(off int) (end int, label string) {
+	end, label = min(off+diffOctets, d.change.gotEnd), "not wanted"
+	for _, f := range d.gotFields {
+		if f.End() <= off {
+			continue
+		}
+		switch {
+		case f.Off > off || f.End() > d.change.gotEnd:
+			return end, label
+		case f.Off == off:
+			label = f.Label()
+		case f.Off >= d.change.wantEnd: // its label stands above
+			label = ""
+		}
+		return min(end, f.End()), label
+	}
+	return end, label
 }
 
 // moved tells of what stands behind the change.

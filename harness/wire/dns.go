@@ -355,12 +355,35 @@ func (w *dnsWalk) title(name string, rrtype int) string {
 	return w.keep(append(b, typeName(rrtype)...))
 }
 
-// shorten leaves out the middle of a name that is much longer than size.
+// shorten leaves out the middle of a name that is much longer than size, but
+// never half of an escape.
 func shorten(name string, size int) string {
 	if len(name) <= size+4 {
 		return name
 	}
-	return name[:size/2] + "..." + name[len(name)-size/2:]
+	head, tail := 0, 0
+	for i := 0; tail == 0; {
+		if i <= size/2 {
+			head = i
+		}
+		if len(name)-i <= size/2 {
+			tail = i
+		}
+		i += charLen(name[i:])
+	}
+	return name[:head] + "..." + name[tail:]
+}
+
+// charLen returns how long the character is that an escaped text begins with: 1,
+// 2 as in \., 4 as in \007.
+func charLen(text string) int {
+	switch {
+	case text[0] != '\\':
+		return 1
+	case '0' <= text[1] && text[1] <= '9':
+		return 4
+	}
+	return 2
 }
 
 // typeName is the type's name, or "TYPE65280" (RFC 3597, section 5).

@@ -17,21 +17,15 @@ const (
 func DNSName(msg []byte, off int) Dissection {
 	w := newWalk(msg, 0)
 	w.source = "RFC 1035, 4.1.4"
-	taken := make([]bool, len(msg))
 	var fields []Field
-	for ; off >= 0 && off <= len(msg); off = w.leadsTo(off) {
+	for upTo := len(msg); off >= 0 && off <= upTo; off = w.leadsTo(off) {
 		w.off, w.fields = off, nil
 		w.place = "the name at " + hexOffset(off)
 		w.name("")
-		for _, f := range w.fields {
-			if slices.Contains(taken[f.Off:f.End()], true) {
-				continue // a name that runs into one that is shown
-			}
-			for i := range f.Len {
-				taken[f.Off+i] = true
-			}
-			fields = append(fields, f)
+		if w.off <= upTo { // else it runs on into the name that leads to it
+			fields = append(fields, w.fields...)
 		}
+		upTo = off
 	}
 	slices.SortFunc(fields, func(a, b Field) int { return a.Off - b.Off })
 	w.fields = fields

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -98,7 +99,7 @@ func (l *listing) textColumn() int { return l.margin() + hexColumns + len("  ") 
 
 // line ends the row with s.
 func (l *listing) line(s string) {
-	l.b = append(append(l.b, s...), '\n')
+	l.b = append(bytes.TrimRight(append(l.b, s...), " "), '\n')
 	l.out.Write(l.b)
 	l.b = l.b[:0]
 }

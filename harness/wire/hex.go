@@ -164,7 +164,7 @@ func (r *hexReader) offset(w word) (rest word, err error) {
 	}
 	v, err := strconv.ParseUint(number.text, 16, 32)
 	if err != nil {
-		return rest, fmt.Errorf("character %d: %s is no offset: it needs one to eight hex digits", w.column, digits)
+		return rest, fmt.Errorf("character %d: %q is no offset: it needs one to eight hex digits", w.column, digits)
 	}
 	if int(v) != len(r.d.Msg) {
 		return rest, fmt.Errorf("character %d: the offset says 0x%02x, but this row begins at 0x%02x (%s above it)",

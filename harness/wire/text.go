@@ -78,7 +78,7 @@ func appendWrapped(lines []string, s string, width int, hard bool) []string {
 		}
 		at := lastBreak(s, limit)
 		switch {
-		case hard && at < limit/2:
+		case hard && tooLongWord(s, at, width):
 			lines, s = append(lines, s[:limit]), s[limit:]
 		case at > 0:
 			lines, s = append(lines, s[:at]), s[at+1:]
@@ -89,6 +89,16 @@ func appendWrapped(lines []string, s string, width int, hard bool) []string {
 			lines, s = append(lines, s[:at]), s[at+1:]
 		}
 	}
+}
+
+// tooLongWord says whether the word that begins behind the break at does not fit
+// on a line; at may be -1.
+func tooLongWord(s string, at, width int) bool {
+	word := s[at+1:]
+	if end := firstBreak(s, at+1); end > 0 {
+		word = s[at+1 : end]
+	}
+	return byteOf(word, width) < len(word)
 }
 
 // lastBreak returns the last single space at or before limit, or -1.

@@ -11,6 +11,25 @@ func isNetwork(s string) bool {
 	return slices.Contains([]string{"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6"}, s)
 }
 
+// addrPort returns the address of package netip, without an IPv4 address inside
+// an IPv6 one.
+func addrPort(addr net.Addr) netip.AddrPort {
+	var at netip.AddrPort
+	switch a := addr.(type) {
+	case *net.TCPAddr:
+		at = a.AddrPort()
+	case *net.UDPAddr:
+		at = a.AddrPort()
+	default:
+		at, _ = netip.ParseAddrPort(addr.String())
+	}
+	ip := at.Addr().Unmap()
+	if !ip.IsValid() {
+		ip = netip.IPv6Unspecified() // as a nil IP in package net
+	}
+	return netip.AddrPortFrom(ip, at.Port())
+}
+
 // resolve reads "host:port" and gives the errors that package net does. There
 // is no name service: besides addresses it knows "localhost" and "" (any).
 func resolve(network, addr string) (netip.AddrPort, error) {
@@ -57,7 +76,7 @@ func reachable(at netip.AddrPort) netip.AddrPort {
 	return at
 }
 
-// find returns who is bound to the address or to every address.
+// find returns who is bound to the address, or to every address.
 func find[T any](bound map[netip.AddrPort]T, at netip.AddrPort) (T, bool) {
 	if v, ok := bound[at]; ok {
 		return v, true

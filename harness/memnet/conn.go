@@ -9,14 +9,7 @@ import (
 	"time"
 )
 
-// link is one connection with both its ends, under one lock.
-type link struct {
-	desk
-	net  *Network
-	ends [2]*Conn // who dialled, who listened
-}
-
-// Conn is one end of a connection: a net.Conn with what else people use of a
+// Conn is one end of a connection: a net.Conn, with what else people use of a
 // *net.TCPConn.
 type Conn struct {
 	link          *link
@@ -24,33 +17,68 @@ type Conn struct {
 	local, remote *net.TCPAddr
 	peer          *Conn
 	in, out       *stream
+	party         *party
+	reads, writes guard
 
-	// Under link.mu.
+	// Under the link's lock.
+	made            place // where it was dialled or accepted; nil before
+	used            bool
 	readBy, writeBy deadline
 	writing         bool          // a Write is under way: others wait for their turn
 	closed          bool          // by Close
 	readShut        bool          // by CloseRead
 	linger0         bool          // Close resets
-	dead            bool          // reset by the peer
-	pending         syscall.Errno // the next call fails with it, one time; 0 none
+	dead            bool          // reset by the peer, or by a script
+	pending         syscall.Errno // the next call fails with it, one time; 0: none
 }
 
-// stream is one direction.
-type stream struct {
-	limit int
-	buf   []byte // written, not read
-	fin   bool   // nothing comes after
+// link is a connection: both ends, under one lock.
+type link struct {
+	desk
+	net  *Network
+	ends [2]*Conn // who dialled, who listened
+	log  history
 }
 
 func newLink(n *Network, network string, from, to netip.AddrPort) *link {
 	l := &link{net: n}
 	l.wake.L = &l.mu
+	l.log.mu = &l.mu
 	there, back := &stream{limit: n.Buffer}, &stream{limit: n.Buffer}
 	a, b := net.TCPAddrFromAddrPort(from), net.TCPAddrFromAddrPort(to)
-	l.ends[0] = &Conn{link: l, network: network, local: a, remote: b, in: back, out: there}
+	l.ends[0] = &Conn{link: l, network: network, local: a, remote: b, in: back, out: there, made: here()}
 	l.ends[1] = &Conn{link: l, network: "tcp", local: b, remote: a, in: there, out: back}
 	l.ends[0].peer, l.ends[1].peer = l.ends[1], l.ends[0]
 	return l
+}
+
+// moved follows up a change: what may pass passes, and all look again.
+func (l *link) moved() {
+	now := time.Now()
+	for _, c := range l.ends {
+		for {
+			step, began := c.in.advance(now)
+			if !began {
+				break
+			}
+			l.logStep(c, step)
+			if step.Do == Reset {
+				c.reset()
+				c.peer.reset()
+			}
+		}
+		if c.in.arrived.reset {
+			c.reset()
+		}
+		c.in.wakeAt(now, l.movedLater)
+	}
+	l.wake.Broadcast()
+}
+
+func (l *link) movedLater() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.moved()
 }
 
 // LocalAddr returns the address of this end, a *net.TCPAddr.
@@ -60,21 +88,27 @@ func (c *Conn) LocalAddr() net.Addr { return c.local }
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 
 func (c *Conn) opError(op string, err error) error {
-	if err == nil || err == io.EOF {
-		return err
-	}
 	return opError(op, c.network, c.local, c.remote, err)
 }
 
 // Read is that of a net.Conn. What was sent before a reset can still be read.
 func (c *Conn) Read(b []byte) (int, error) {
+	scribble(b)
 	n, err := c.read(b)
-	return n, c.opError("read", err)
+	if n == 0 {
+		c.link.net.spin(&c.reads, "Read of the "+c.label(), err)
+	}
+	if err != nil && err != io.EOF {
+		err = c.opError("read", err)
+	}
+	return n, err
 }
 
 func (c *Conn) read(b []byte) (int, error) {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
+	c.use()
+	var w *waiter
 	for {
 		switch {
 		case c.closed:
@@ -83,72 +117,103 @@ func (c *Conn) read(b []byte) (int, error) {
 			return 0, nil
 		case c.readBy.passed():
 			return 0, os.ErrDeadlineExceeded
-		case len(c.in.buf) > 0:
-			n := copy(b, c.in.buf)
-			c.in.buf = c.in.buf[n:]
-			c.link.wake.Broadcast()
+		case c.in.ready(len(b)) > 0:
+			n := c.in.take(b)
+			c.link.moved()
 			return n, nil
-		case c.in.fin:
+		case c.in.arrived.fin:
 			return 0, io.EOF
-		case c.pending != 0:
-			return 0, c.takePending()
+		case c.pending != 0, w != nil && w.reset:
+			return 0, c.learnReset()
 		case c.readShut, c.dead:
 			return 0, io.EOF
 		}
-		c.link.wake.Wait()
+		w = c.link.wait(w, "Read", c)
 	}
 }
 
 // Write is that of a net.Conn: it returns once everything fits into the buffer,
-// which does not say that the peer read it, or ever will.
+// which does not say that the peer has read it, or ever will.
 func (c *Conn) Write(b []byte) (int, error) {
 	n, err := c.write(b)
-	return n, c.opError("write", err)
+	if err != nil {
+		c.link.net.spin(&c.writes, "Write of the "+c.label(), err)
+		err = c.opError("write", err)
+	}
+	return n, err
 }
 
 func (c *Conn) write(b []byte) (n int, err error) {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
+	c.use()
+	var w *waiter
 	for c.writing && !c.closed {
-		c.link.wake.Wait()
+		w = c.link.wait(w, "Write", c)
+	}
+	if c.closed {
+		return 0, net.ErrClosed
 	}
 	c.writing = true
 	defer func() { c.writing = false; c.link.wake.Broadcast() }()
 	for {
-		k, err := c.put(b[n:])
+		k, err := c.put(b[n:], w)
 		n += k
 		if err != nil || n == len(b) {
 			return n, err
 		}
-		c.link.wake.Wait()
+		w = c.link.wait(w, "Write", c)
 	}
 }
 
 // put writes what there is room for.
-func (c *Conn) put(b []byte) (int, error) {
+func (c *Conn) put(b []byte, w *waiter) (int, error) {
 	switch {
 	case c.closed:
 		return 0, net.ErrClosed
 	case c.writeBy.passed():
 		return 0, os.ErrDeadlineExceeded
-	case c.pending != 0:
-		return 0, c.takePending()
-	case c.dead, c.out.fin:
+	case c.pending != 0, w != nil && w.reset:
+		return 0, c.learnReset()
+	case c.dead, c.out.sent.fin:
 		return 0, syscall.EPIPE
-	case c.peer.closed:
-		c.dead = len(b) > 0 // the answer is a reset
-		return len(b), nil
 	}
-	n := min(len(b), c.out.limit-len(c.out.buf))
+	n := min(len(b), c.out.room())
+	if c.peer.closed {
+		n = len(b)
+	}
+	c.link.logData(c, b[:n])
+	if c.peer.closed && n > 0 {
+		c.reset() // is what the peer answers
+		return n, nil
+	}
 	c.out.buf = append(c.out.buf, b[:n]...)
-	c.link.wake.Broadcast()
+	c.link.moved()
 	return n, nil
 }
 
-func (c *Conn) takePending() error {
-	err := c.pending
+// learnReset is the error of the call that learns that the connection was reset.
+func (c *Conn) learnReset() error {
 	c.pending = 0
-	return err
+	return syscall.ECONNRESET
+}
+
+// reset is the arrival of a reset at this end.
+func (c *Conn) reset() {
+	if c.dead || c.closed {
+		return
+	}
+	c.dead = true
+	c.in.tear()
+	if c.in.arrived.fin {
+		return // then a Write learns EPIPE, and a Read the end
+	}
+	c.pending = syscall.ECONNRESET
+	for _, w := range c.link.waiters {
+		if w.of == waitable(c) {
+			w.reset = true
+		}
+	}
 }
 
 // CloseWrite ends this direction: the peer reads what was written, then io.EOF.
@@ -158,12 +223,16 @@ func (c *Conn) CloseWrite() error {
 	if err := c.shutdownError(); err != nil {
 		return c.opError("close", err)
 	}
-	c.out.fin = true
-	c.link.wake.Broadcast()
+	if !c.out.sent.fin {
+		c.out.sent.fin = true
+		c.link.logEnd(c, halfClosed)
+		c.link.moved()
+	}
 	return nil
 }
 
-// CloseRead ends waiting reads with io.EOF; what comes is still kept.
+// CloseRead ends waiting reads with io.EOF. What comes is still kept, and can
+// be read, as on Linux.
 func (c *Conn) CloseRead() error {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
@@ -179,7 +248,7 @@ func (c *Conn) shutdownError() error {
 	switch {
 	case c.closed:
 		return net.ErrClosed
-	case c.dead, c.out.fin && c.in.fin:
+	case c.dead, c.out.sent.fin && c.in.arrived.fin:
 		return os.NewSyscallError("shutdown", syscall.ENOTCONN)
 	}
 	return nil
@@ -187,51 +256,57 @@ func (c *Conn) shutdownError() error {
 
 // Close ends both directions. The peer reads what was written, then io.EOF;
 // when this end was sent something that it did not read, or after SetLinger(0),
-// it is a reset instead.
+// it gets a reset instead.
 func (c *Conn) Close() error {
-	c.link.mu.Lock()
-	if c.closed {
-		c.link.mu.Unlock()
-		return c.opError("close", net.ErrClosed)
+	gone, err := c.shut()
+	if err != nil {
+		return c.opError("close", err)
 	}
-	c.shut(c.linger0 || len(c.in.buf) > 0)
-	gone := c.peer.closed
-	c.link.mu.Unlock()
 	if gone {
 		c.link.net.mu.Lock()
+		defer c.link.net.mu.Unlock()
 		delete(c.link.net.links, c.link)
-		c.link.net.mu.Unlock()
 	}
 	return nil
 }
 
-// abort closes with a reset.
-func (c *Conn) abort() {
-	c.SetLinger(0)
-	c.Close()
-}
-
-// shut closes this end. link.mu is held.
-func (c *Conn) shut(reset bool) {
+// shut closes this end; gone says that now both are closed.
+func (c *Conn) shut() (gone bool, err error) {
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	if c.closed {
+		return false, net.ErrClosed
+	}
 	c.closed = true
 	c.readBy.stop()
 	c.writeBy.stop()
-	if reset {
-		c.peer.reset()
-	} else {
-		c.out.fin = true
+	c.sendEnd()
+	c.link.moved()
+	if c.peer.closed {
+		c.in.stop()
+		c.out.stop()
 	}
-	c.link.wake.Broadcast()
+	return c.peer.closed, nil
 }
 
-// reset is the arrival of a reset at this end.
-func (c *Conn) reset() {
-	if c.dead || c.closed {
-		return
+// sendEnd tells the peer that this end was closed.
+func (c *Conn) sendEnd() {
+	switch {
+	case c.dead:
+		c.link.logEnd(c, closedDead)
+	case c.linger0, c.in.unread() > 0:
+		c.out.sent.reset = true
+		c.link.logEnd(c, resets)
+	default:
+		c.out.sent.fin = true
+		c.link.logEnd(c, closes)
 	}
-	c.dead = true
-	if !c.in.fin {
-		c.pending = syscall.ECONNRESET
+}
+
+// abort closes with a reset.
+func (c *Conn) abort() {
+	if c.SetLinger(0) == nil {
+		c.Close()
 	}
 }
 
@@ -266,4 +341,24 @@ func (c *Conn) setDeadlines(t time.Time, which ...*deadline) error {
 		d.set(t, &c.link.desk)
 	}
 	return nil
+}
+
+func (c *Conn) acceptedAt(at place) {
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	c.made = at
+}
+
+// use notes whose end this is, when it is first used.
+func (c *Conn) use() {
+	if !c.used {
+		c.used = true
+		c.party.usedAt(here())
+	}
+}
+
+func (c *Conn) isOpen() (place, bool) {
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	return c.made, !c.closed
 }

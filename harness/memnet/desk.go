@@ -1,12 +1,46 @@
 package memnet
 
-import "sync"
+import (
+	"slices"
+	"sync"
+	"time"
+)
 
-// desk is a lock and what calls wait at until something changes. Nobody holds
+// desk is a lock, and where calls wait until something changes. Nobody holds
 // the lock while waiting, and waiting is a sync.Cond: both matter in a bubble.
 type desk struct {
-	mu   sync.Mutex
-	wake sync.Cond
+	mu      sync.Mutex
+	wake    sync.Cond
+	waiters []*waiter
+}
+
+// waiter is a call that waits.
+type waiter struct {
+	call  string // "Read"
+	of    waitable
+	since time.Time
+	at    place
+	reset bool // the connection was reset meanwhile
+}
+
+// waitable is what a call can wait at.
+type waitable interface {
+	label() string               // "connection 127.0.0.1:40001 → 127.0.0.1:7"
+	why(call string) []string    // what it waits for, a line each; the desk is locked
+	until(call string) time.Time // when it gives up; zero: never
+}
+
+// wait lets go of the lock until something has changed. The first time in a
+// call, w is nil; the same waiter serves for all of that call.
+func (d *desk) wait(w *waiter, call string, of waitable) *waiter {
+	if w == nil {
+		w = &waiter{call: call, of: of, since: time.Now(), at: here()}
+	}
+	d.waiters = append(d.waiters, w)
+	d.wake.Wait()
+	i := slices.Index(d.waiters, w)
+	d.waiters = slices.Delete(d.waiters, i, i+1)
+	return w
 }
 
 // wakeAll makes those who wait look again.

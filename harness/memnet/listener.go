@@ -1,7 +1,6 @@
 package memnet
 
 import (
-	"context"
 	"net"
 	"net/netip"
 	"os"
@@ -11,16 +10,24 @@ import (
 
 // Listener is a net.Listener. See Network.Listen.
 type Listener struct {
+	desk
 	net  *Network
 	at   netip.AddrPort
 	addr *net.TCPAddr
+	made place
 
-	desk
 	queue    []*Conn // not accepted yet
 	failures []error // of the next calls of Accept
 	full     bool    // whatever the queue holds
 	closed   bool
-	until    deadline
+	deadline deadline
+	accepts  guard
+}
+
+func newListener(n *Network, at netip.AddrPort) *Listener {
+	l := &Listener{net: n, at: at, addr: net.TCPAddrFromAddrPort(at), made: here()}
+	l.wake.L = &l.mu
+	return l
 }
 
 // Addr returns the address, a *net.TCPAddr.
@@ -30,20 +37,26 @@ func (l *Listener) Addr() net.Addr { return l.addr }
 func (l *Listener) Accept() (net.Conn, error) {
 	c, err := l.accept()
 	if err != nil {
+		l.net.spin(&l.accepts, "Accept of the "+l.label(), err)
 		return nil, opError("accept", "tcp", nil, l.addr, err)
 	}
+	c.acceptedAt(here())
 	return c, nil
 }
 
 func (l *Listener) accept() (*Conn, error) {
+	failure := l.net.acceptFault(l.at)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	var w *waiter
 	for {
 		switch {
 		case l.closed:
 			return nil, net.ErrClosed
-		case l.until.passed():
+		case l.deadline.passed():
 			return nil, os.ErrDeadlineExceeded
+		case failure != nil:
+			return nil, failure
 		case len(l.failures) > 0:
 			err := l.failures[0]
 			l.failures = l.failures[1:]
@@ -54,13 +67,13 @@ func (l *Listener) accept() (*Conn, error) {
 			l.wake.Broadcast()
 			return c, nil
 		}
-		l.wake.Wait()
+		w = l.wait(w, "Accept", l)
 	}
 }
 
 // Fail makes the next calls of Accept fail, as many as times says, with an
 // error such as syscall.EMFILE. One that waits fails at once.
-func (l *Listener) Fail(err error, times int) {
+func (l *Listener) Fail(err syscall.Errno, times int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for range times {
@@ -69,14 +82,14 @@ func (l *Listener) Fail(err error, times int) {
 	l.wake.Broadcast()
 }
 
-// SetDeadline is that of a *net.TCPListener: Accept fails from then on.
+// SetDeadline is that of a *net.TCPListener: from then on Accept fails.
 func (l *Listener) SetDeadline(t time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return net.ErrClosed
 	}
-	l.until.set(t, &l.desk)
+	l.deadline.set(t, &l.desk)
 	return nil
 }
 
@@ -102,42 +115,14 @@ func (l *Listener) close() (queue []*Conn, err error) {
 		return nil, net.ErrClosed
 	}
 	l.closed = true
-	l.until.stop()
+	l.deadline.stop()
 	l.wake.Broadcast()
 	queue, l.queue = l.queue, nil
 	return queue, nil
 }
 
-// dial puts a new connection into the queue, once there is room.
-func (l *Listener) dial(ctx context.Context, network string, to netip.AddrPort) (*Conn, error) {
-	stop := context.AfterFunc(ctx, l.wakeAll)
-	defer stop()
-	giveUp := time.AfterFunc(synTimeout, l.wakeAll)
-	defer giveUp.Stop()
-	began := time.Now()
-
+func (l *Listener) isOpen() (place, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for {
-		switch {
-		case ctx.Err() != nil:
-			return nil, dialError(ctx.Err())
-		case l.closed:
-			return nil, os.NewSyscallError("connect", syscall.ECONNREFUSED)
-		case time.Since(began) >= synTimeout:
-			return nil, os.NewSyscallError("connect", syscall.ETIMEDOUT)
-		case !l.full && len(l.queue) < backlog:
-			return l.enqueue(network, to), nil
-		}
-		l.wake.Wait()
-	}
-}
-
-func (l *Listener) enqueue(network string, to netip.AddrPort) *Conn {
-	l.net.mu.Lock()
-	client, server := l.net.connect(network, l.net.freePort(to.Addr()), to)
-	l.net.mu.Unlock()
-	l.queue = append(l.queue, server)
-	l.wake.Broadcast()
-	return client
+	return l.made, !l.closed
 }

@@ -1,11 +1,11 @@
 package memnet
 
 import (
-	"context"
 	"net"
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -17,39 +17,63 @@ const (
 	backlog    = 4096              // connections that wait for Accept, as on Linux
 	synTimeout = 127 * time.Second // after which Linux gives up dialling
 	queueLimit = 256               // datagrams that wait at a socket
-	maxPayload = 65535 - 20 - 8    // of a datagram over IPv4 (RFC 791, 768)
+	maxPayload = 65535 - 20 - 8    // bytes of a datagram over IPv4 (RFC 791, RFC 768)
 )
 
-// A Network joins those who listen and those who dial. See New.
+// A Network joins those who listen and those who dial. See New. The exported
+// fields are to be set before the network is used.
 type Network struct {
 	// Buffer is how many bytes one direction of a connection holds that were
-	// written and not yet read; a Write beyond waits. Set it before the
-	// connections are made. 64 KiB at first.
+	// written and not yet read; a Write beyond that waits. New sets 64 KiB.
 	Buffer int
 
-	// OnSpin is told, in words, of a goroutine that called the same thing 1000
-	// times at one instant of fake time and got nothing for it: a busy loop. When
-	// it returns, that goroutine ends (runtime.Goexit). Without one, it panics.
-	// Set it before the network is used.
+	// OnSpin is told, in words, of a goroutine that made the same call 1000 times
+	// at one instant of fake time and got nothing for it: a busy loop. When it
+	// returns, that goroutine ends (runtime.Goexit). Without it, memnet panics
+	// with the words.
 	OnSpin func(words string)
+
+	// Describe says in a few words what a payload is, for the transcript ("query
+	// id 0x2a17"). When it is nil or returns "", the first bytes are shown. It
+	// must not use the network.
+	Describe func(payload []byte) string
+
+	// Forge makes the datagram that a stranger sends where the script says
+	// "spoof", out of the true one, which it must not change. Without it, the
+	// forged one differs from the true one in its last byte.
+	Forge func(payload []byte) []byte
+
+	began   time.Time
+	counter atomic.Uint64 // of events: see order
+	transit transit       // datagrams that are under way
 
 	mu        sync.RWMutex
 	port      uint16 // the last one given away
 	listeners map[netip.AddrPort]*Listener
 	sockets   map[netip.AddrPort]*PacketConn
 	links     map[*link]bool
-	silent    map[netip.AddrPort]bool
+	silent    map[netip.AddrPort]*Listener // that never answer
+	rules     []*rule
+	names     map[netip.AddrPort]string
+	parties   map[netip.AddrPort]*party
+	histories []*history // of every connection and socket there was
+
+	logMu sync.Mutex
+	log   history // of what belongs to no connection or socket
 }
 
 // New returns a network on which nobody listens.
 func New() *Network {
 	return &Network{
 		Buffer:    defaultBuffer,
+		began:     time.Now(),
 		port:      firstPort - 1,
 		listeners: map[netip.AddrPort]*Listener{},
 		sockets:   map[netip.AddrPort]*PacketConn{},
 		links:     map[*link]bool{},
-		silent:    map[netip.AddrPort]bool{},
+		silent:    map[netip.AddrPort]*Listener{},
+		names:     map[netip.AddrPort]string{},
+		parties:   map[netip.AddrPort]*party{},
 	}
 }
 
@@ -66,12 +90,12 @@ func (n *Network) Listen(addr string) (*Listener, error) {
 	if at.Port() == 0 {
 		at = n.freePort(at.Addr())
 	}
-	l := &Listener{net: n, at: at, addr: net.TCPAddrFromAddrPort(at)}
+	l := newListener(n, at)
 	if _, used := find(n.listeners, at); used {
 		return nil, &net.OpError{Op: "listen", Net: "tcp", Addr: l.addr, Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}
 	}
-	l.wake.L = &l.mu
 	n.listeners[at] = l
+	n.party(at, "server")
 	return l, nil
 }
 
@@ -84,77 +108,17 @@ func (n *Network) ListenPacket(addr string) (*PacketConn, error) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	role := "server"
 	if at.Port() == 0 {
-		at = n.freePort(at.Addr())
+		at, role = n.freePort(at.Addr()), "socket"
 	}
-	p := newPacketConn(n, "udp", at)
+	p := n.newPacketConn("udp", at, role)
 	if _, used := find(n.sockets, at); used {
 		return nil, &net.OpError{Op: "listen", Net: "udp", Addr: p.local, Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}
 	}
 	n.sockets[at] = p
+	n.histories = append(n.histories, &p.log)
 	return p, nil
-}
-
-// DialPacket returns a datagram socket connected to addr: it hears nobody else,
-// and a Read or Write after a datagram that nobody received fails with
-// ECONNREFUSED. It is a *PacketConn.
-func (n *Network) DialPacket(addr string) (net.Conn, error) {
-	return n.Dial(context.Background(), "udp", addr)
-}
-
-// Dial connects to addr over "tcp" or "udp" (also with a 4 or a 6 behind). It
-// has the signature of net.Dialer.DialContext and gives its errors. A
-// connection (*Conn) exists once it is in the listener's queue, before Accept.
-func (n *Network) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	if !isNetwork(network) {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: net.UnknownNetworkError(network)}
-	}
-	to, err := resolve(network, addr)
-	if err != nil {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
-	}
-	if network[0] == 'u' {
-		return n.dialUDP(ctx, network, to)
-	}
-	return n.dialTCP(ctx, network, to)
-}
-
-func (n *Network) dialUDP(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
-	to = reachable(to)
-	if err := ctx.Err(); err != nil {
-		return nil, &net.OpError{Op: "dial", Net: network, Addr: net.UDPAddrFromAddrPort(to), Err: dialError(err)}
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	p := newPacketConn(n, network, n.freePort(to.Addr()))
-	p.peer, p.remote = to, net.UDPAddrFromAddrPort(to)
-	n.sockets[p.at] = p
-	return p, nil
-}
-
-func (n *Network) dialTCP(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
-	addr := net.TCPAddrFromAddrPort(to)
-	failed := func(err error) error {
-		return &net.OpError{Op: "dial", Net: network, Addr: addr, Err: err}
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, failed(dialError(err))
-	}
-	n.mu.RLock()
-	l, ok := find(n.listeners, to)
-	silent := n.silent[to]
-	n.mu.RUnlock()
-	if silent {
-		l = &Listener{net: n, full: true} // nobody will ever accept
-		l.wake.L = &l.mu
-	} else if !ok {
-		return nil, failed(os.NewSyscallError("connect", syscall.ECONNREFUSED))
-	}
-	c, err := l.dial(ctx, network, reachable(to))
-	if err != nil {
-		return nil, failed(err)
-	}
-	return c, nil
 }
 
 // Pipe returns the two ends of a new connection, for code that is given one
@@ -166,13 +130,6 @@ func (n *Network) Pipe() (client, server *Conn) {
 	return n.connect("tcp", n.freePort(host), n.freePort(host))
 }
 
-// connect makes a connection. n.mu is held.
-func (n *Network) connect(network string, from, to netip.AddrPort) (client, server *Conn) {
-	l := newLink(n, network, from, to)
-	n.links[l] = true
-	return l.ends[0], l.ends[1]
-}
-
 // Silence makes dialling addr wait, as when every packet to it is lost.
 func (n *Network) Silence(addr string) error {
 	at, err := resolve("tcp", addr)
@@ -181,11 +138,14 @@ func (n *Network) Silence(addr string) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.silent[at] = true
+	l := newListener(n, at)
+	l.full = true
+	n.silent[at] = l
 	return nil
 }
 
-// Close closes every listener, connection and socket that is still open.
+// Close closes every listener, connection and socket that is still open, so
+// that whoever waits at one returns with an error (net.ErrClosed).
 func (n *Network) Close() error {
 	for _, c := range n.open() {
 		c.Close()
@@ -193,11 +153,18 @@ func (n *Network) Close() error {
 	return nil
 }
 
-// open returns what is not closed.
-func (n *Network) open() []interface{ Close() error } {
+// thing is a listener, an end of a connection or a socket.
+type thing interface {
+	Close() error
+	label() string // "connection 127.0.0.1:40001 → 127.0.0.1:7"
+	isOpen() (made place, open bool)
+}
+
+// open returns what may not be closed, the oldest first.
+func (n *Network) open() []thing {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	var all []interface{ Close() error }
+	var all []thing
 	for _, l := range n.listeners {
 		all = append(all, l)
 	}
@@ -213,31 +180,18 @@ func (n *Network) open() []interface{ Close() error } {
 // freePort returns a port of that host that nobody has. n.mu is held.
 func (n *Network) freePort(host netip.Addr) netip.AddrPort {
 	for {
+		if n.port == 65535 {
+			n.port = firstPort - 1
+		}
 		n.port++
 		at := netip.AddrPortFrom(host, n.port)
 		_, tcp := find(n.listeners, at)
 		_, udp := find(n.sockets, at)
-		if n.port > 0 && !tcp && !udp {
+		if !tcp && !udp {
 			return at
 		}
 	}
 }
 
-// What follows is declared for those who build on it, and does nothing yet.
-
-// Transcript returns who sent what when, as a diagram at most 72 columns wide.
-func (n *Network) Transcript() string { return "" }
-
-// Note adds a line of the test's own to the transcript, at this instant: "you
-// returned 10.9.9.9".
-func (n *Network) Note(format string, args ...any) {}
-
-// Name says how the transcript calls the party at that address.
-func (n *Network) Name(addr net.Addr, name string) {}
-
-// Waiting says in plain words who waits where, and since when. "" when nobody
-// does. Any goroutine may call it, also one outside the bubble.
-func (n *Network) Waiting() string { return "" }
-
-// Open lists what is not closed, a line each: what it is and where it was made.
-func (n *Network) Open() []string { return nil }
+// since is how much time has passed on this network.
+func (n *Network) since(t time.Time) time.Duration { return t.Sub(n.began) }

@@ -12,28 +12,33 @@ import (
 // PacketConn is a datagram socket: a net.PacketConn, and a net.Conn when it is
 // connected. See Network.ListenPacket and DialPacket.
 type PacketConn struct {
-	net     *Network
-	network string
-	at      netip.AddrPort
-	local   *net.UDPAddr
-	peer    netip.AddrPort // of a connected one
-	remote  *net.UDPAddr   // nil when it is not connected
-
 	desk
-	queue           []datagram
+	net           *Network
+	network       string
+	at            netip.AddrPort
+	local         *net.UDPAddr
+	peer          netip.AddrPort // of a connected one
+	remote        *net.UDPAddr   // nil when it is not connected
+	party         *party
+	made          place
+	reads, writes guard
+
+	// Under the lock.
+	log             history // of what it sends
+	queue           []*datagram
+	received        int // so far
+	used            bool
 	closed          bool
 	refused         bool // ICMP said so; the next call fails with it
 	readBy, writeBy deadline
 }
 
-type datagram struct {
-	payload []byte
-	from    netip.AddrPort
-}
-
-func newPacketConn(n *Network, network string, at netip.AddrPort) *PacketConn {
-	p := &PacketConn{net: n, network: network, at: at, local: net.UDPAddrFromAddrPort(at)}
+// newPacketConn makes a socket that nobody can reach yet. n.mu is held.
+func (n *Network) newPacketConn(network string, at netip.AddrPort, role string) *PacketConn {
+	p := &PacketConn{net: n, network: network, at: at, local: net.UDPAddrFromAddrPort(at), made: here()}
 	p.wake.L = &p.mu
+	p.log.mu = &p.mu
+	p.party = n.party(at, role)
 	return p
 }
 
@@ -48,43 +53,52 @@ func (p *PacketConn) RemoteAddr() net.Addr {
 	return p.remote
 }
 
+func (p *PacketConn) opError(op string, addr net.Addr, err error) error {
+	return opError(op, p.network, p.local, addr, err)
+}
+
 // ReadFrom is that of a net.PacketConn. What does not fit into b is lost, with
 // a nil error, as with the kernel; an empty datagram gives 0 and a nil error.
 func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
-	n, from, err := p.read(b)
+	scribble(b)
+	d, err := p.read()
 	if err != nil {
-		return 0, nil, opError("read", p.network, p.local, p.RemoteAddr(), err)
+		p.net.spin(&p.reads, "Reading from the "+p.label(), err)
+		return 0, nil, p.opError("read", p.RemoteAddr(), err)
 	}
-	return n, net.UDPAddrFromAddrPort(from), nil
+	return copy(b, d.payload), net.UDPAddrFromAddrPort(d.from), nil
 }
 
 // Read is ReadFrom without the address. Into an empty b it reads nothing.
 func (p *PacketConn) Read(b []byte) (int, error) {
 	if len(b) == 0 && !p.isClosed() {
+		p.net.spin(&p.reads, "Reading nothing from the "+p.label(), nil)
 		return 0, nil
 	}
 	n, _, err := p.ReadFrom(b)
 	return n, err
 }
 
-func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
+func (p *PacketConn) read() (*datagram, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.use()
+	var w *waiter
 	for {
 		switch {
 		case p.closed:
-			return 0, netip.AddrPort{}, net.ErrClosed
+			return nil, net.ErrClosed
 		case p.readBy.passed():
-			return 0, netip.AddrPort{}, os.ErrDeadlineExceeded
+			return nil, os.ErrDeadlineExceeded
 		case p.refused:
 			p.refused = false
-			return 0, netip.AddrPort{}, syscall.ECONNREFUSED
+			return nil, syscall.ECONNREFUSED
 		case len(p.queue) > 0:
 			d := p.queue[0]
 			p.queue = p.queue[1:]
-			return copy(b, d.payload), d.from, nil
+			return d, nil
 		}
-		p.wake.Wait()
+		w = p.wait(w, "Read", p)
 	}
 }
 
@@ -94,14 +108,29 @@ func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	if err == nil {
 		err = p.send(b, to, "sendto")
 	}
+	return p.wrote(b, addr, err)
+}
+
+// Write sends to the address that the socket is connected to.
+func (p *PacketConn) Write(b []byte) (int, error) {
+	err := error(os.NewSyscallError("write", syscall.EDESTADDRREQ))
+	if p.remote != nil {
+		err = p.send(b, p.peer, "write")
+	}
+	return p.wrote(b, p.RemoteAddr(), err)
+}
+
+func (p *PacketConn) wrote(b []byte, addr net.Addr, err error) (int, error) {
 	if err != nil {
-		return 0, opError("write", p.network, p.local, addr, err)
+		p.net.spin(&p.writes, "Writing to the "+p.label(), err)
+		return 0, p.opError("write", addr, err)
 	}
 	return len(b), nil
 }
 
-var errMissingAddress = errors.New("missing address")
+var errMissingAddress = errors.New("missing address") // as package net has it
 
+// destination checks in the order in which package net does.
 func (p *PacketConn) destination(addr net.Addr) (netip.AddrPort, error) {
 	to, ok := addr.(*net.UDPAddr)
 	switch {
@@ -112,45 +141,39 @@ func (p *PacketConn) destination(addr net.Addr) (netip.AddrPort, error) {
 	case to == nil:
 		return netip.AddrPort{}, errMissingAddress
 	}
-	ap := to.AddrPort()
-	ap = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-	if p.at.Addr().Is4() && !ap.Addr().Is4() && ap.Addr().IsValid() {
-		return ap, &net.AddrError{Err: "non-IPv4 address", Addr: to.IP.String()}
+	at := addrPort(to)
+	if p.at.Addr().Is4() && at.Addr().Is6() && !at.Addr().IsUnspecified() {
+		return at, &net.AddrError{Err: "non-IPv4 address", Addr: to.IP.String()}
 	}
-	if !ap.Addr().IsValid() {
-		ap = netip.AddrPortFrom(netip.IPv6Unspecified(), ap.Port())
-	}
-	return reachable(ap), nil
-}
-
-// Write sends to the address that the socket is connected to.
-func (p *PacketConn) Write(b []byte) (int, error) {
-	err := error(os.NewSyscallError("write", syscall.EDESTADDRREQ))
-	if p.remote != nil {
-		err = p.send(b, p.peer, "write")
-	}
-	if err != nil {
-		return 0, opError("write", p.network, p.local, p.RemoteAddr(), err)
-	}
-	return len(b), nil
+	return reachable(at), nil
 }
 
 func (p *PacketConn) send(b []byte, to netip.AddrPort, call string) error {
-	if err := p.maySend(b, to); err != nil {
-		if errno, ok := err.(syscall.Errno); ok {
-			return os.NewSyscallError(call, errno)
-		}
+	d := &datagram{sender: p, from: p.source(to), to: to, payload: append([]byte(nil), b...)}
+	switch err := p.maySend(d).(type) {
+	case nil:
+		p.net.post(d)
+		return nil
+	case syscall.Errno:
+		return os.NewSyscallError(call, err)
+	default:
 		return err
 	}
-	if !p.net.deliver(to, datagram{append([]byte(nil), b...), p.at}) {
-		p.unreachable()
-	}
-	return nil
 }
 
-func (p *PacketConn) maySend(b []byte, to netip.AddrPort) error {
+// source is the address that a datagram comes from: a socket that is bound to
+// every address sends from one.
+func (p *PacketConn) source(to netip.AddrPort) netip.AddrPort {
+	if p.at.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(to.Addr(), p.at.Port())
+	}
+	return p.at
+}
+
+func (p *PacketConn) maySend(d *datagram) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.use()
 	switch {
 	case p.closed:
 		return net.ErrClosed
@@ -159,33 +182,16 @@ func (p *PacketConn) maySend(b []byte, to netip.AddrPort) error {
 	case p.refused:
 		p.refused = false
 		return syscall.ECONNREFUSED
-	case len(b) > maxPayload:
+	case len(d.payload) > maxPayload:
 		return syscall.EMSGSIZE
-	case to.Port() == 0:
+	case d.to.Port() == 0:
 		return syscall.EINVAL
 	}
 	return nil
 }
 
-// deliver hands a datagram to who is bound to the address; there says that
-// somebody is.
-func (n *Network) deliver(to netip.AddrPort, d datagram) (there bool) {
-	n.mu.RLock()
-	p, ok := find(n.sockets, to)
-	n.mu.RUnlock()
-	if !ok || p.remote != nil && p.peer != d.from {
-		return ok
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.closed && len(p.queue) < queueLimit {
-		p.queue = append(p.queue, d)
-		p.wake.Broadcast()
-	}
-	return true
-}
-
-// unreachable is the arrival of an ICMP message, which only connected sockets hear.
+// unreachable is the arrival of an ICMP message, which only connected sockets
+// hear.
 func (p *PacketConn) unreachable() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -195,37 +201,52 @@ func (p *PacketConn) unreachable() {
 	}
 }
 
-func (p *PacketConn) isClosed() bool {
+// receive takes a datagram in; unless there is room, it is lost.
+func (p *PacketConn) receive(d *datagram) (room bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.closed
+	if p.closed || len(p.queue) >= queueLimit {
+		return false
+	}
+	p.queue = append(p.queue, d)
+	p.received++
+	p.wake.Broadcast()
+	return true
 }
 
 // Close ends the socket; what waited in its queue is lost.
 func (p *PacketConn) Close() error {
-	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		return opError("close", p.network, p.local, p.RemoteAddr(), net.ErrClosed)
+	if err := p.shut(); err != nil {
+		return p.opError("close", p.RemoteAddr(), err)
 	}
-	p.closed = true
-	p.readBy.stop()
-	p.writeBy.stop()
-	p.wake.Broadcast()
-	p.mu.Unlock()
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
 	delete(p.net.sockets, p.at)
 	return nil
 }
 
+func (p *PacketConn) shut() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return net.ErrClosed
+	}
+	p.closed = true
+	p.readBy.stop()
+	p.writeBy.stop()
+	p.wake.Broadcast()
+	return nil
+}
+
 // SetDeadline sets both deadlines.
 func (p *PacketConn) SetDeadline(t time.Time) error { return p.setDeadlines(t, &p.readBy, &p.writeBy) }
 
-// SetReadDeadline is that of a net.PacketConn.
+// SetReadDeadline is that of a net.PacketConn; at the very instant of t, reading
+// fails.
 func (p *PacketConn) SetReadDeadline(t time.Time) error { return p.setDeadlines(t, &p.readBy) }
 
-// SetWriteDeadline is that of a net.PacketConn.
+// SetWriteDeadline is that of a net.PacketConn. Sending never waits, but fails
+// from t on.
 func (p *PacketConn) SetWriteDeadline(t time.Time) error { return p.setDeadlines(t, &p.writeBy) }
 
 func (p *PacketConn) setDeadlines(t time.Time, which ...*deadline) error {
@@ -238,4 +259,23 @@ func (p *PacketConn) setDeadlines(t time.Time, which ...*deadline) error {
 		d.set(t, &p.desk)
 	}
 	return nil
+}
+
+// use notes whose socket this is, when it is first used.
+func (p *PacketConn) use() {
+	if !p.used {
+		p.used = true
+		p.party.usedAt(here())
+	}
+}
+
+func (p *PacketConn) isClosed() bool {
+	_, open := p.isOpen()
+	return !open
+}
+
+func (p *PacketConn) isOpen() (place, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.made, !p.closed
 }

@@ -1,0 +1,188 @@
+package memnet
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Waiting says in plain words who waits where and for what, "" when nobody
+// does. Times are those since New. Any goroutine may call it, also one outside
+// the bubble.
+func (n *Network) Waiting() string {
+	var all []waiting
+	for _, d := range n.desks() {
+		all = append(all, d.waiting()...)
+	}
+	slices.SortStableFunc(all, func(a, b waiting) int { return a.since.Compare(b.since) })
+	var text strings.Builder
+	for _, w := range all {
+		fmt.Fprintf(&text, "%s of the %s,\nsince %s, %s:\n", w.call, w.label, clock(n.since(w.since)), n.deadline(w.until))
+		for _, line := range w.why {
+			fmt.Fprintf(&text, "  %s\n", line)
+		}
+		if w.at != "" {
+			fmt.Fprintf(&text, "  at %s\n", w.at)
+		}
+	}
+	return strings.TrimSuffix(text.String(), "\n")
+}
+
+// waiting is what there is to say of a waiter.
+type waiting struct {
+	call, label  string
+	since, until time.Time
+	why          []string
+	at           string
+}
+
+func (n *Network) deadline(t time.Time) string {
+	if t.IsZero() {
+		return "without a deadline"
+	}
+	return "with a deadline at " + clock(n.since(t))
+}
+
+func (d *desk) waiting() []waiting {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all []waiting
+	for _, w := range d.waiters {
+		all = append(all, waiting{w.call, w.of.label(), w.since, w.of.until(w.call), w.of.why(w.call), w.at.String()})
+	}
+	return all
+}
+
+// desks returns every place where a call may wait.
+func (n *Network) desks() []*desk {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	var all []*desk
+	for _, l := range n.listeners {
+		all = append(all, &l.desk)
+	}
+	for _, l := range n.silent {
+		all = append(all, &l.desk)
+	}
+	for l := range n.links {
+		all = append(all, &l.desk)
+	}
+	for _, p := range n.sockets {
+		all = append(all, &p.desk)
+	}
+	return all
+}
+
+func (l *Listener) label() string { return "listener " + l.addr.String() }
+
+func (l *Listener) until(call string) time.Time {
+	if call == "Dial" {
+		return time.Time{} // the context's, which nobody can see here
+	}
+	return l.deadline.at
+}
+
+func (l *Listener) why(call string) []string {
+	switch {
+	case call == "Accept":
+		return []string{"nobody dials it"}
+	case l.full:
+		return []string{"no answer comes (Silence)"}
+	}
+	return []string{fmt.Sprintf("%d connections wait for Accept, as many as may", len(l.queue))}
+}
+
+func (c *Conn) label() string {
+	return "connection " + c.local.String() + " → " + c.remote.String()
+}
+
+func (c *Conn) until(call string) time.Time {
+	if call == "Write" {
+		return c.writeBy.at
+	}
+	return c.readBy.at
+}
+
+func (c *Conn) why(call string) []string {
+	if call == "Write" {
+		return c.whyWrite()
+	}
+	why := []string{"nothing was sent to it"}
+	switch held := c.in.held(); {
+	case held > 0:
+		why[0] = "the network holds back " + count(held, "byte") + " sent to it (script)"
+	case c.in.sent != c.in.arrived:
+		why[0] = "the network holds back that the other end was closed (script)"
+	case c.in.read > 0:
+		why[0] = "nothing was sent to it after the first " + count(c.in.read, "byte")
+	}
+	if k := c.out.unread(); k > 0 {
+		why = append(why, "the other end has "+count(k, "byte")+" that it has not read")
+	}
+	return why
+}
+
+func (c *Conn) whyWrite() []string {
+	if c.out.room() > 0 {
+		return []string{"another Write of this connection is under way"}
+	}
+	why := "the other end does not read: it has " + count(c.out.unread(), "byte") + " waiting, as many as may"
+	if c.out.held() > 0 {
+		why = "the network holds back " + count(c.out.held(), "byte") + " (script), and no more may wait"
+	}
+	return []string{why}
+}
+
+func (p *PacketConn) label() string {
+	if p.remote != nil {
+		return "socket " + p.local.String() + " → " + p.remote.String()
+	}
+	return "socket " + p.local.String()
+}
+
+func (p *PacketConn) until(string) time.Time { return p.readBy.at }
+
+func (p *PacketConn) why(string) []string {
+	if p.received == 0 {
+		return []string{"no datagram came"}
+	}
+	return []string{"no datagram came after the first " + fmt.Sprint(p.received)}
+}
+
+// count returns "1 byte", "2 bytes".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Opened is something that is not closed yet.
+type Opened struct {
+	What    string // "connection 127.0.0.1:40001 → 127.0.0.1:7"
+	Where   string // where it was made: "katas/tcp/client/client.go:31, in client.Ping"
+	Learner bool   // the learner's code made it
+}
+
+// String returns both, on one line.
+func (o Opened) String() string {
+	if o.Where == "" {
+		return o.What
+	}
+	return o.What + ", made at " + o.Where
+}
+
+// Open lists the listeners, ends of connections and sockets that are not closed.
+// An end of a connection is made by Dial or Accept; one that waits for Accept
+// has no place yet.
+func (n *Network) Open() []Opened {
+	var all []Opened
+	for _, t := range n.open() {
+		if made, open := t.isOpen(); open {
+			all = append(all, Opened{t.label(), made.String(), made.learner() != ""})
+		}
+	}
+	slices.SortFunc(all, func(a, b Opened) int { return strings.Compare(a.What, b.What) })
+	return all
+}

@@ -71,7 +71,7 @@ func (a *app) showSolution(k course.Kata, name string) error {
 		return nil
 	}
 	half := (width - 3) / 2
-	a.say("%s", bold(fmt.Sprintf("%-*s   %s\n", half, yours, reference)))
+	a.say("%s\n", bold(fmt.Sprintf("%-*s   %s", half, yours, reference)))
 	a.say("%s", beside(string(own), string(src), half))
 	return nil
 }

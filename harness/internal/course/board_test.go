@@ -93,6 +93,7 @@ func TestBoard(t *testing.T) {
 		{"green unlocks", did(course.Entry{Deed: course.DidRun, Kata: "t/a", Verdict: "green"}), "done, not begun, begun; next t/c"},
 		{"once done, it stays so", did(course.Entry{Deed: course.DidRun, Kata: "t/a", Verdict: "red"}), "done, not begun, begun; next t/c"},
 		{"what is begun without its needs", edit("b"), "done, begun, begun; next t/b"},
+		{"the later one, wherever it stands", did(course.Entry{Deed: course.DidHint, Kata: "t/c", Hint: 1}), "done, begun, begun; next t/c"},
 		{"all but one", did(course.Entry{Deed: course.DidRun, Kata: "t/c", Verdict: "green"}), "done, begun, done; next t/b"},
 		{"all", did(course.Entry{Deed: course.DidRun, Kata: "t/b", Verdict: "green"}), "done, done, done; next none"},
 		{"a reset takes no tick away", did(course.Entry{Deed: course.DidReset, Kata: "t/b"}), "done, done, done; next none"},

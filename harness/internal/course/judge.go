@@ -197,7 +197,7 @@ func (s Spec) environ() []string {
 		name, _, _ := strings.Cut(e, "=")
 		return slices.Contains([]string{"GOFLAGS", "GOWORK", "GOTRACEBACK", trace.Env}, name)
 	})
-	env = append(env, "GOFLAGS=-buildvcs=false", "GOWORK=off", "GOTRACEBACK=single")
+	env = append(env, "GOFLAGS=-buildvcs=false", "GOWORK=off")
 	if s.trace {
 		env = append(env, trace.Env+"=1")
 	}

@@ -11,22 +11,45 @@ import (
 // does. Times are those since New. Any goroutine may call it, also one outside
 // the bubble.
 func (n *Network) Waiting() string {
+	var text strings.Builder
+	for _, w := range n.Waits() {
+		fmt.Fprintf(&text, "%s,\n%s:\n", w.What, w.Since)
+		for _, line := range w.Why {
+			fmt.Fprintf(&text, "  %s\n", line)
+		}
+		if w.Where != "" {
+			fmt.Fprintf(&text, "  at %s\n", w.Where)
+		}
+	}
+	return strings.TrimSuffix(text.String(), "\n")
+}
+
+// Wait is a call that waits.
+type Wait struct {
+	What  string   // "Read of the connection 127.0.0.1:40001 → 127.0.0.1:7"
+	Since string   // "since 0 ms, without a deadline"
+	Why   []string // "nothing was sent to it"
+	Where string   // "katas/tcp/echo/echo.go:31, in echo.Handle"; "" when not known
+}
+
+// Waits lists the calls that wait, the oldest first. Any goroutine may call it,
+// as with Waiting.
+func (n *Network) Waits() []Wait {
 	var all []waiting
 	for _, d := range n.desks() {
 		all = append(all, d.waiting()...)
 	}
 	slices.SortStableFunc(all, func(a, b waiting) int { return a.since.Compare(b.since) })
-	var text strings.Builder
+	var waits []Wait
 	for _, w := range all {
-		fmt.Fprintf(&text, "%s of the %s,\nsince %s, %s:\n", w.call, w.label, clock(n.since(w.since)), n.deadline(w.until))
-		for _, line := range w.why {
-			fmt.Fprintf(&text, "  %s\n", line)
-		}
-		if w.at != "" {
-			fmt.Fprintf(&text, "  at %s\n", w.at)
-		}
+		waits = append(waits, Wait{
+			What:  w.call + " of the " + w.label,
+			Since: "since " + clock(n.since(w.since)) + ", " + n.deadline(w.until),
+			Why:   w.why,
+			Where: w.at,
+		})
 	}
-	return strings.TrimSuffix(text.String(), "\n")
+	return waits
 }
 
 // waiting is what there is to say of a waiter.
@@ -186,3 +209,7 @@ func (n *Network) Open() []Opened {
 	slices.SortFunc(all, func(a, b Opened) int { return strings.Compare(a.What, b.What) })
 	return all
 }
+
+// Events counts what has happened on the network so far. Any goroutine may call
+// it.
+func (n *Network) Events() uint64 { return n.counter.Load() }

@@ -30,8 +30,6 @@ type app struct {
 	index    course.Index
 }
 
-var now = time.Now
-
 var (
 	bold   = color.New(color.Bold).SprintFunc()
 	faint  = color.New(color.Faint).SprintFunc()

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"regexp"
 	"syscall"
+	"time"
 
 	"github.com/fatih/color"
 	"github.com/spf13/cobra"
@@ -31,7 +32,7 @@ func main() {
 
 // run is the whole tool, but for the process around it.
 func run(ctx context.Context, in io.Reader, out, errw io.Writer, args []string) int {
-	a := &app{in: in, out: out, err: errw, now: now}
+	a := &app{in: in, out: out, err: errw, now: time.Now}
 	root := a.command()
 	root.SetArgs(goStyle(args))
 	root.SetIn(in)

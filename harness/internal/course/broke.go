@@ -72,6 +72,9 @@ func (e *events) crash(s Spec) *Failure {
 		text = append(text, strings.TrimRight(l.text, "\r\n"))
 	}
 	for i, l := range text {
+		if e.dying == 0 && (strings.HasPrefix(l, "runtime: goroutine stack exceeds ") || strings.HasPrefix(l, "runtime: out of memory")) {
+			e.dying = i // it says so before it says "fatal error"
+		}
 		switch {
 		case strings.HasPrefix(l, trace.LoopEnds):
 			return &Failure{Kind: ByLoop, Test: e.lastFailed(), Text: "The tests after it did not run: what still runs cannot be stopped from outside."}
@@ -79,7 +82,9 @@ func (e *events) crash(s Spec) *Failure {
 			return signalled(strings.TrimPrefix(l, "signal: "))
 		case strings.HasPrefix(l, "panic: "), strings.HasPrefix(l, "fatal error: "):
 			if stacks := parseStacks(text[i:], s.Root); len(stacks) > 0 {
-				e.dying = i
+				if e.dying == 0 {
+					e.dying = i
+				}
 				return died(text[i:], stacks, s)
 			}
 		}
@@ -159,6 +164,7 @@ type call struct {
 
 func at(calls []call) string {
 	var out []string
+	calls = slices.Compact(calls) // a recursion says enough once
 	for _, c := range calls[:min(len(calls), 6)] {
 		l := fmt.Sprintf("  at %s:%d", c.file, c.line)
 		if c.fn != "" {
@@ -225,7 +231,7 @@ func pick(stacks []stack) stack {
 
 var (
 	goroutineLine = regexp.MustCompile(`^goroutine \d+ .*\[(.*)\]:$`)
-	placeLine     = regexp.MustCompile(`^\t(.+\.go):(\d+)( \+0x[0-9a-f]+)?$`)
+	placeLine     = regexp.MustCompile(`^\t(.+\.go):(\d+)( \+0x.*)?$`)
 )
 
 // parseStacks reads the goroutines of a traceback.

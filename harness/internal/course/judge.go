@@ -16,8 +16,8 @@ import (
 
 const (
 	defaultTimeout = time.Minute
-	killDelay      = 3 * time.Second // beyond the timeout, until it is killed
-	maxOutput      = 16 << 20        // bytes of go test -json's output that are read
+	killDelay      = 10 * time.Second // beyond the timeout, until it is killed
+	maxOutput      = 16 << 20         // bytes of go test -json's output that are read
 )
 
 // Spec says what to test and how.

@@ -21,7 +21,7 @@ type Conn struct {
 	reads, writes guard
 
 	// Under the link's lock.
-	made            place // where it was dialled or accepted; nil before
+	made            place // where it was dialled or accepted; zero before
 	used            bool
 	readBy, writeBy deadline
 	writing         bool          // a Write is under way: others wait for their turn
@@ -116,6 +116,7 @@ func (c *Conn) read(b []byte) (int, error) {
 		case len(b) == 0:
 			return 0, nil
 		case c.readBy.passed():
+			c.link.logWords(c.party, "the deadline ends a Read of %s")
 			return 0, os.ErrDeadlineExceeded
 		case c.in.ready(len(b)) > 0:
 			n := c.in.take(b)
@@ -172,6 +173,7 @@ func (c *Conn) put(b []byte, w *waiter) (int, error) {
 	case c.closed:
 		return 0, net.ErrClosed
 	case c.writeBy.passed():
+		c.link.logWords(c.party, "the deadline ends a Write of %s")
 		return 0, os.ErrDeadlineExceeded
 	case c.pending != 0, w != nil && w.reset:
 		return 0, c.learnReset()

@@ -31,7 +31,7 @@ func (n *Network) party(at netip.AddrPort, role string) *party {
 
 // usedAt notes a place where the party's socket or connection is used.
 func (p *party) usedAt(at place) {
-	if at.learner() != "" {
+	if at.learner {
 		p.mine.Store(true)
 	}
 }
@@ -178,11 +178,13 @@ func (l *link) logStep(reader *Conn, step Step) {
 	l.logWords(reader.peer.party, words)
 }
 
-// logWords adds a line of words, in which %s becomes the party's name.
-func (l *link) logWords(about *party, words string) {
-	e := l.net.event(note, about, nil)
+func (l *link) logWords(about *party, words string) { l.log.add(l.net.words(about, words)) }
+
+// words returns a note about a party, whose name takes the place of %s.
+func (n *Network) words(about *party, words string) event {
+	e := n.event(note, about, nil)
 	e.words = words
-	l.log.add(e)
+	return e
 }
 
 // logSent notes a datagram, and what becomes of it.

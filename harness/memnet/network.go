@@ -56,7 +56,7 @@ type Network struct {
 	rules     []*rule
 	names     map[netip.AddrPort]string
 	parties   map[netip.AddrPort]*party
-	histories []*history // of every connection and socket there was
+	histories []*history // log, and those of every connection and socket there was
 
 	logMu sync.Mutex
 	log   history // of what belongs to no connection or socket
@@ -64,7 +64,7 @@ type Network struct {
 
 // New returns a network on which nobody listens.
 func New() *Network {
-	return &Network{
+	n := &Network{
 		Buffer:    defaultBuffer,
 		began:     time.Now(),
 		port:      firstPort - 1,
@@ -75,6 +75,9 @@ func New() *Network {
 		names:     map[netip.AddrPort]string{},
 		parties:   map[netip.AddrPort]*party{},
 	}
+	n.log.mu = &n.logMu
+	n.histories = []*history{&n.log}
+	return n
 }
 
 // Listen returns a listener at an address such as "127.0.0.1:80". Port 0 takes

@@ -89,6 +89,7 @@ func (p *PacketConn) read() (*datagram, error) {
 		case p.closed:
 			return nil, net.ErrClosed
 		case p.readBy.passed():
+			p.log.add(p.net.words(p.party, "the deadline ends a Read of %s"))
 			return nil, os.ErrDeadlineExceeded
 		case p.refused:
 			p.refused = false

@@ -3,73 +3,85 @@ package memnet
 import (
 	"fmt"
 	"path"
-	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 )
 
-// place is where a call came from: a stack.
-type place []uintptr
+// place is where a call came from.
+type place struct {
+	text    string // "katas/tcp/echo/echo.go:31, in echo.Handle"; "" if unknown
+	learner bool   // a kata's or solution's own code, not a test
+}
 
+// here returns the innermost line of the learner's code that led here, or else
+// the innermost outside of this package and the standard library: a test's. Of
+// a goroutine that runs only the standard library (go io.Copy(…)) it is the
+// line that started it.
 func here() place {
 	var pcs [48]uintptr
-	return slices.Clone(pcs[:runtime.Callers(2, pcs[:])])
-}
-
-// learner returns the innermost line of a kata's or solution's own code, tests
-// aside: "katas/tcp/echo/echo.go:31, in echo.Handle". "" when there is none.
-func (p place) learner() string {
-	return p.first(func(f runtime.Frame) bool { return kataFile(f.File) != "" })
-}
-
-// String returns the learner's line, or else the first outside of this package
-// and the standard library: a test's.
-func (p place) String() string {
-	if text := p.learner(); text != "" {
-		return text
-	}
-	return p.first(isForeign)
-}
-
-func (p place) first(wanted func(runtime.Frame) bool) string {
-	if len(p) == 0 {
-		return ""
-	}
-	frames := runtime.CallersFrames(p)
-	for {
-		f, more := frames.Next()
-		if wanted(f) {
-			return fmt.Sprintf("%s:%d, in %s", shortFile(f.File), f.Line, f.Function[strings.LastIndex(f.Function, "/")+1:])
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	var outside runtime.Frame
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		if isLearners(f.File) {
+			return placeOf(f.File, f.Line, f.Function)
 		}
-		if !more {
-			return ""
+		if outside.PC == 0 && isForeign(f.Function) {
+			outside = f
 		}
 	}
-}
-
-// kataFile returns the path below the repository of a kata's or solution's
-// file, "" for tests and everything else.
-func kataFile(file string) string {
-	file = filepath.ToSlash(file)
-	at := max(strings.LastIndex(file, "/katas/"), strings.LastIndex(file, "/solutions/"))
-	if at < 0 || strings.HasSuffix(file, "_test.go") {
-		return ""
+	if outside.PC == 0 {
+		return creator()
 	}
-	return file[at+1:]
+	return placeOf(outside.File, outside.Line, outside.Function)
 }
 
+// creator returns the go statement that started this goroutine.
+func creator() place {
+	buf := make([]byte, 8<<10)
+	_, last, _ := strings.Cut(string(buf[:runtime.Stack(buf, false)]), "\ncreated by ")
+	fn, rest, _ := strings.Cut(last, " in goroutine")
+	_, file, _ := strings.Cut(rest, "\t")
+	file, _, _ = strings.Cut(file, " +0x")
+	var line int
+	at := strings.LastIndex(file, ":")
+	if at < 0 {
+		return place{}
+	}
+	fmt.Sscan(file[at+1:], &line)
+	return placeOf(file[:at], line, fn)
+}
+
+func placeOf(file string, line int, fn string) place {
+	fn = fn[strings.LastIndex(fn, "/")+1:]
+	return place{fmt.Sprintf("%s:%d, in %s", shortFile(file), line, fn), isLearners(file)}
+}
+
+// isLearners says whether a file is a kata's or a solution's, and not a test.
+func isLearners(file string) bool {
+	return inKata(file) >= 0 && !strings.HasSuffix(file, "_test.go")
+}
+
+// inKata returns where in a path the part below the repository begins, -1 for
+// files that are neither a kata's nor a solution's. (Paths from the runtime have
+// slashes on every system.)
+func inKata(file string) int {
+	return max(strings.LastIndex(file, "/katas/"), strings.LastIndex(file, "/solutions/"))
+}
+
+// shortFile returns the path of a kata's or a solution's file below the
+// repository, and of others the last two elements.
 func shortFile(file string) string {
-	if short := kataFile(file); short != "" {
-		return short
+	if at := inKata(file); at >= 0 {
+		return file[at+1:]
 	}
-	file = filepath.ToSlash(file)
 	return path.Join(path.Base(path.Dir(file)), path.Base(file))
 }
 
-// isForeign says whether a frame belongs neither to this package nor to the
+// isForeign says whether a function belongs neither to this package nor to the
 // standard library, whose import paths have no dot in their first element.
-func isForeign(f runtime.Frame) bool {
-	first, _, deep := strings.Cut(f.Function, "/")
-	return deep && strings.Contains(first, ".") && !strings.Contains(f.Function, "/memnet.")
+func isForeign(fn string) bool {
+	first, _, deep := strings.Cut(fn, "/")
+	return deep && strings.Contains(first, ".") && !strings.Contains(fn, "/memnet.")
 }

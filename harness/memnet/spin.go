@@ -47,7 +47,7 @@ func (n *Network) spun(call string, err error, now time.Time) {
 	}
 	words := fmt.Sprintf("a busy loop: %s, %d times at one instant (%s), gave %q each time",
 		call, spinLimit, clock(n.since(now)), got)
-	if at := here().String(); at != "" {
+	if at := here().text; at != "" {
 		words += "\n  at " + at
 	}
 	if n.OnSpin == nil {

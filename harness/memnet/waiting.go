@@ -72,7 +72,7 @@ func (d *desk) waiting() []waiting {
 	defer d.mu.Unlock()
 	var all []waiting
 	for _, w := range d.waiters {
-		all = append(all, waiting{w.call, w.of.label(), w.since, w.of.until(w.call), w.of.why(w.call), w.at.String()})
+		all = append(all, waiting{w.call, w.of.label(), w.since, w.of.until(w.call), w.of.why(w.call), w.at.text})
 	}
 	return all
 }
@@ -173,14 +173,6 @@ func (p *PacketConn) why(string) []string {
 	return []string{"no datagram came after the first " + fmt.Sprint(p.received)}
 }
 
-// count returns "1 byte", "2 bytes".
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // Opened is something that is not closed yet.
 type Opened struct {
 	What    string // "connection 127.0.0.1:40001 → 127.0.0.1:7"
@@ -203,7 +195,7 @@ func (n *Network) Open() []Opened {
 	var all []Opened
 	for _, t := range n.open() {
 		if made, open := t.isOpen(); open {
-			all = append(all, Opened{t.label(), made.String(), made.learner() != ""})
+			all = append(all, Opened{t.label(), made.text, made.learner})
 		}
 	}
 	slices.SortFunc(all, func(a, b Opened) int { return strings.Compare(a.What, b.What) })

@@ -96,9 +96,7 @@ func (r *R) Do(call func() string, f func()) {
 	if gaveUp.Load() {
 		r.t.FailNow()
 	}
-	if traced {
-		fmt.Printf("%s%q\n", trace.Call, call())
-	}
+	trace.Calling(call)
 	if t, ok := r.t.(interface {
 		Do(call func() string, f func())
 	}); ok {
@@ -129,9 +127,6 @@ func (r *R) Stuck(running bool, text string) {
 	}
 	r.Fatalf("%s", text)
 }
-
-// traced says that whoever runs the tests wants to see each call.
-var traced = os.Getenv(trace.Env) != ""
 
 // gaveUp is set once some call was given up, which is still running.
 var gaveUp atomic.Bool

@@ -3,6 +3,7 @@
 package stuck
 
 import (
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -14,7 +15,7 @@ type Goroutine struct {
 	ID      int64
 	State   string // "chan receive", "running"
 	Durable bool   // waits for something in its bubble (testing/synctest)
-	Bubble  int64  // the number of its bubble, 0 outside
+	Bubble  int64  // the number of its bubble; 0 outside, and while it helps the garbage collector
 	Calls   []Call // innermost first
 	Creator Call   // the go statement that it comes from; zero for main
 	Parent  int64  // who made that statement
@@ -27,22 +28,34 @@ type Call struct {
 	Line int
 }
 
-// All returns every goroutine, that of the caller first. The world stands still
-// meanwhile: no two of them are seen at different times.
+// All returns every goroutine but the runtime's own, that of the caller first.
+// The world stands still meanwhile: no two of them are seen at different times.
 func All() []Goroutine {
 	buf := make([]byte, 64<<10)
 	for {
 		if n := runtime.Stack(buf, true); n < len(buf) {
-			return parse(string(buf[:n]))
+			return slices.DeleteFunc(parse(string(buf[:n])), Goroutine.runtimes)
 		}
 		buf = make([]byte, 4*len(buf))
 	}
 }
 
-// Self returns the caller's goroutine.
+// runtimes says whether the goroutine is one of the runtime's own, of which
+// those that run finalizers and cleanups are seen now and then.
+func (g Goroutine) runtimes() bool {
+	if len(g.Calls) == 0 {
+		return false
+	}
+	first := g.Calls[len(g.Calls)-1].Func
+	return strings.HasPrefix(first, "runtime.") && first != "runtime.main"
+}
+
+// Self returns the caller's goroutine, without its calls.
 func Self() Goroutine {
-	buf := make([]byte, 4<<10) // the head and a few calls
-	return parse(string(buf[:runtime.Stack(buf, false)]))[0]
+	var buf [128]byte // the first line
+	line, _, _ := strings.Cut(string(buf[:runtime.Stack(buf[:], false)]), "\n")
+	g, _ := head(line)
+	return g
 }
 
 // parse reads what runtime.Stack, debug.Stack and a panic print.
@@ -83,6 +96,7 @@ func head(line string) (g Goroutine, ok bool) {
 		if i == 0 {
 			g.State, g.Durable = strings.CutSuffix(word, " (durable)")
 		} else if n, ok := strings.CutPrefix(word, "synctest bubble "); ok {
+			n, _, _ = strings.Cut(n, " ") // labels may follow
 			g.Bubble, _ = strconv.ParseInt(n, 10, 64)
 		}
 	}
@@ -153,11 +167,17 @@ func (c Call) Place() string {
 }
 
 // Name returns the function without its module and its brackets: "echo.Handle",
-// "bufio.Reader.ReadString".
+// "bufio.Reader.ReadString". A function inside of another one is called by the
+// name of that.
 func (c Call) Name() string {
 	name := c.Func[strings.LastIndexByte(c.Func, '/')+1:]
-	return strings.NewReplacer("(*", "", ")", "", "[...]", "").Replace(name)
+	name = strings.NewReplacer("(*", "", ")", "", "[...]", "").Replace(name)
+	return literal.ReplaceAllString(name, "")
 }
+
+// literal is what the compiler adds to the name of a function for those written
+// inside of it.
+var literal = regexp.MustCompile(`(\.func\d+|\.gowrap\d+|\.deferwrap\d+|\.\d+|-fm|-range\d+)+$`)
 
 // Where returns the learner's calls, innermost first and up to six, a line each:
 // "  at katas/dns/name/name.go:57, in name.Parse".

@@ -36,7 +36,7 @@ func (m *Meter) Over() string {
 		return fmt.Sprintf("is not done after %v of processor time: an endless loop, or far too much work", cpuLimit)
 	}
 	if cpu-m.first > cpuTotal {
-		return fmt.Sprintf("is not done after %v of processor time, with something always going on: it never ends, or is far too much work", cpuTotal)
+		return fmt.Sprintf("is not done after %v of processor time, though it gets on: it never ends, or is far too much work", cpuTotal)
 	}
 	if grown := heapOctets() - m.heap; grown > heapLimit {
 		return fmt.Sprintf("hoards memory: %d MiB so far, and not done", grown>>20)

@@ -1,27 +1,31 @@
 package stuck
 
 import (
+	"context"
 	"hash/maphash"
 	"slices"
 	"time"
 )
 
 const (
-	tick      = 10 * time.Millisecond
-	ticksLook = 10 // from one look at the goroutines to the next
+	tick      = 5 * time.Millisecond
+	ticksLook = 20 // from one look at the goroutines to the next
 )
 
 // Watch looks after some goroutines from outside, in real time.
 type Watch struct {
 	// Mine tells the goroutines to look after.
 	Mine func(Goroutine) bool
-	// Still says of them, when each of them is blocked, whether they stay so
-	// unless something happens. Nil: they do.
+	// Still says of them, when each of them is blocked, whether they stay so.
+	// Nil: they do.
 	Still func([]Goroutine) bool
-	// Looks is how many looks in a row, a tenth of a second apart, must find
-	// them unchanged; three times as many while others in the process are at
+	// Looks is how many looks in a row, a tenth of a second apart, must find them
+	// unchanged; three times as many while others in the process are at
 	// work, who might wake them.
 	Looks int
+	// Empty has the watch end once there are no such goroutines. It then looks at
+	// every tick (5 ms).
+	Empty bool
 	// Work counts what gets done, so that hard work is not taken for an endless
 	// loop. It may be nil.
 	Work func() uint64
@@ -43,15 +47,20 @@ const (
 	Busy              // somebody uses the processor, or memory, without end
 )
 
-// Until waits until done is closed, or until there is something to report.
+// Until waits until done is closed (it may be nil), or until there is something
+// to report.
 func (w Watch) Until(done <-chan struct{}) Finding {
 	t := time.NewTicker(tick)
 	defer t.Stop()
-	var (
-		meter Meter
-		last  look
-		same  int // looks that were like the one before
-	)
+	var meter Meter
+	var last look
+	every := ticksLook
+	if w.Empty {
+		every = 1
+		if last = w.look(); len(last.mine) == 0 {
+			return Finding{}
+		}
+	}
 	for n := 1; ; n++ {
 		select {
 		case <-done:
@@ -59,25 +68,32 @@ func (w Watch) Until(done <-chan struct{}) Finding {
 		case <-t.C:
 		}
 		text := meter.Over()
-		if text == "" && n%ticksLook != 0 {
+		if text == "" && n%every != 0 {
 			continue
 		}
 		now := w.look()
+		now.compare(last)
 		switch {
+		case w.Empty && len(now.mine) == 0:
+			return Finding{}
 		case text != "" && now.active:
 			return Finding{Busy, text, now.mine}
-		case !now.active || now.work != last.work || now.who != last.who:
-			meter.Progress()
-		}
-		same++
-		if now.what != last.what || !now.still {
-			same = 0
-		}
-		if need := w.Looks; same >= need && !now.others || same >= 3*need {
+		case now.same >= w.Looks && !now.others, now.same >= 3*w.Looks:
 			return Finding{Stuck, "", now.mine}
+		case now.progress:
+			meter.Progress()
 		}
 		last = now
 	}
+}
+
+// AtWork gives goroutines a moment to end or to wait, and says whether one of
+// them still uses the processor after that.
+func AtWork(mine func(Goroutine) bool) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second/2)
+	defer cancel()
+	found := Watch{Mine: mine, Looks: 10, Empty: true}.Until(ctx.Done())
+	return ctx.Err() != nil || found.Kind == Busy
 }
 
 // look is what one look at the goroutines found.
@@ -86,9 +102,19 @@ type look struct {
 	who    uint64 // a hash of who they are
 	what   uint64 // and of where each of them waits
 	work   uint64 // how much is done
-	active bool   // one of them is at work
-	still  bool   // all of them are blocked, and stay so
+	active bool   // one of them is at work, or will be
 	others bool   // somebody else in the process is at work
+
+	// Compared with the looks before.
+	progress bool // something got done, or nothing was tried
+	same     int  // looks in a row that found everybody waiting where they do now
+}
+
+func (l *look) compare(last look) {
+	l.progress = !l.active || l.work != last.work || l.who != last.who
+	if !l.active && l.what == last.what && len(l.mine) > 0 {
+		l.same = last.same + 1
+	}
 }
 
 func (w Watch) look() look {
@@ -101,8 +127,8 @@ func (w Watch) look() look {
 			l.others = true
 		}
 	}
-	l.active = slices.ContainsFunc(l.mine, func(g Goroutine) bool { return !g.Blocked() })
-	l.still = !l.active && len(l.mine) > 0 && (w.Still == nil || w.Still(l.mine))
+	atWork := slices.ContainsFunc(l.mine, func(g Goroutine) bool { return !g.Blocked() })
+	l.active = len(l.mine) > 0 && (atWork || w.Still != nil && !w.Still(l.mine))
 	l.who, l.what = hashes(l.mine)
 	if w.Work != nil {
 		l.work = w.Work()

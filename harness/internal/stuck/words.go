@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // waits says in words what a goroutine in such a state of the runtime does.
@@ -38,8 +39,10 @@ type Label struct {
 }
 
 // Report tells of each goroutine who it is, what it waits for and where, the
-// learner's first. labels may be nil. Goroutines of libraries are only counted.
-func Report(all []Goroutine, labels map[int64]Label) string {
+// learner's first. labels may be nil; so may more, which is asked for what else
+// there is to know of a call at a place ("katas/tcp/echo/echo.go:31"). Of
+// libraries' goroutines it gives only the number.
+func Report(all []Goroutine, labels map[int64]Label, more func(place string) []string) string {
 	var own []entry
 	libraries := 0
 	for _, g := range all {
@@ -58,7 +61,7 @@ func Report(all []Goroutine, labels map[int64]Label) string {
 	slices.SortStableFunc(own, func(a, b entry) int { return a.rank - b.rank })
 	var out strings.Builder
 	for _, e := range own {
-		out.WriteString(e.text())
+		out.WriteString(e.text(more))
 	}
 	if libraries > 0 {
 		fmt.Fprintf(&out, "  and %s of libraries\n", count(libraries, "goroutine"))
@@ -69,18 +72,25 @@ func Report(all []Goroutine, labels map[int64]Label) string {
 // entry is what a report says of one goroutine, or of several alike.
 type entry struct {
 	who, what, where string
-	times            int // beyond the first
-	rank             int // 0 the learner's, 1 the test's
+	place            string // where, without the function
+	times            int    // beyond the first
+	rank             int    // 0 the learner's, 1 the test's
 }
 
-func (e entry) text() string {
+func (e entry) text(more func(place string) []string) string {
 	who, what := e.who, e.what
 	if e.times > 0 {
 		who, what = fmt.Sprintf("%d × %s", e.times+1, who), "each "+what
 	}
 	text := "  " + who + ": " + what + "\n"
-	if e.where != "" {
-		text += "      at " + e.where + "\n"
+	if e.where == "" {
+		return text
+	}
+	text += "      at " + e.where + "\n"
+	if more != nil && strings.HasPrefix(e.what, waitsIn) {
+		for _, line := range more(e.place) {
+			text += "      " + line + "\n"
+		}
 	}
 	return text
 }
@@ -103,7 +113,8 @@ func describe(g Goroutine, l Label) (e entry, ok bool) {
 	e.who, e.what = l.Name, l.Doing
 	if at >= 0 {
 		c := g.Calls[at]
-		e.where = c.Place()
+		e.place = c.Place()
+		e.where = e.place
 		if c.Learners() {
 			e.where += ", in " + c.Name()
 		}
@@ -117,10 +128,6 @@ func describe(g Goroutine, l Label) (e entry, ok bool) {
 	return e, true
 }
 
-// literal is what the compiler adds to the name of a function for those written
-// inside it.
-var literal = regexp.MustCompile(`(\.func\d+|\.gowrap\d+|\.deferwrap\d+|\.\d+|-fm|-range\d+)+$`)
-
 // who names a goroutine by its first function that the learner wrote, else by
 // that of the test.
 func who(g Goroutine) string {
@@ -129,23 +136,25 @@ func who(g Goroutine) string {
 			if !mine(c) {
 				continue
 			}
-			name := c.Name()
-			if outer := literal.ReplaceAllString(name, ""); outer != name {
-				return "a goroutine of " + outer
+			if literal.MatchString(c.Func) {
+				return "a goroutine of " + c.Name()
 			}
-			return name
+			return c.Name()
 		}
 	}
 	return "a goroutine"
 }
 
+// waitsIn comes before the name of a function that a goroutine waits in.
+const waitsIn = "waits in "
+
 // what says what a goroutine waits for, by the call that it made at g.Calls[at].
 func what(g Goroutine, at int) string {
 	text := waits[g.State]
 	if text == "" {
-		text = "is at work (" + g.State + ")"
+		text = "is at work"
 	}
-	if at <= 0 {
+	if at <= 0 || !g.Blocked() {
 		return text
 	}
 	callee := g.Calls[at-1]
@@ -153,17 +162,17 @@ func what(g Goroutine, at int) string {
 		return text
 	}
 	for _, c := range slices.Backward(g.Calls[:at]) {
-		if op := network(c); op != "" && g.Blocked() {
+		if op := network(c); op != "" {
 			if c == callee {
-				return "waits in " + op
+				return waitsIn + op
 			}
-			return "waits in " + op + ", called by " + callee.Name()
+			return waitsIn + op + ", called by " + callee.Name()
 		}
 	}
-	if g.Blocked() && !callee.test() {
-		return "waits in " + callee.Name()
+	if callee.test() {
+		return text
 	}
-	return text
+	return waitsIn + callee.Name()
 }
 
 // primitive says whether the call is one that waits[state] tells already.
@@ -190,4 +199,49 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Wrap breaks lines that are longer than 76 columns between words. What follows
+// is as far in as the line.
+func Wrap(text string) string {
+	var out []string
+	for line := range strings.SplitSeq(text, "\n") {
+		indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
+		for utf8.RuneCountInString(line) > width {
+			at := lastSpace(line, len(indent))
+			if at < 0 {
+				break
+			}
+			out = append(out, line[:at])
+			line = indent + line[at+1:]
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}
+
+const width = 76
+
+// lastSpace returns the last space of a line that lies after its indentation
+// and within the width, -1 if there is none.
+func lastSpace(line string, indent int) int {
+	at, column := -1, 0
+	for i, r := range line {
+		if column > width {
+			break
+		}
+		if r == ' ' && i > indent {
+			at = i
+		}
+		column++
+	}
+	return at
+}
+
+// AreLeft begins the sentence about goroutines that should have ended.
+func AreLeft(all []Goroutine) string {
+	if len(all) == 1 {
+		return "A goroutine is left over"
+	}
+	return fmt.Sprintf("%d goroutines are left over", len(all))
 }

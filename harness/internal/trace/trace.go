@@ -2,6 +2,11 @@
 // (package course) understand each other across the test process's output.
 package trace
 
+import (
+	"fmt"
+	"os"
+)
+
 const (
 	// Env is the environment variable that has rule.Do print each call of the
 	// learner's code before it is made: a fatal error leaves no other sign of it.
@@ -12,3 +17,12 @@ const (
 	// the test before it cannot be stopped.
 	LoopEnds = "The run ends here: a loop in a goroutine cannot be stopped from outside."
 )
+
+// Calling prints a call that is about to be made, if Env asks for it.
+func Calling(call func() string) {
+	if traced {
+		fmt.Printf("%s%q\n", Call, call())
+	}
+}
+
+var traced = os.Getenv(Env) != ""

@@ -1,0 +1,104 @@
+// Package bubble tests a rule of a network kata in fake time: thirty seconds of
+// deadline take microseconds, and every span is exact.
+//
+//	func TestIdle(t *testing.T) {
+//		bubble.Run(t, 4, func(b *bubble.B) {
+//			client, server := b.Net.Pipe()
+//			handle := b.Go("Handle(conn)", func() error { return echo.Handle(server) })
+//			fmt.Fprint(client, "hello\n")
+//			b.Wait()
+//			...
+//			if err := handle.Wait(); err == nil || b.Elapsed() != 30*time.Second {
+//				b.Errorf("Handle(conn) returned %v after %v\nwant an error after 30s", err, b.Elapsed())
+//			}
+//		})
+//	}
+//
+// Whatever goes wrong inside becomes a failure of the rule that says who waits
+// where, and the other tests of the package go on: everybody waits for somebody
+// else (after 24 hours of fake time), goroutines are left over, a loop calls the
+// network without end, a panic. What fake time cannot get past is found from
+// outside, in real time: a lock that is waited for, a channel from outside of
+// the test, a real socket. Only a loop that makes no call cannot be stopped, so
+// the run of the package ends after the test that has met one. A panic in a
+// goroutine that the learner's code started ends the process, as always in Go.
+//
+// The clock stands still as long as somebody waits for a lock of package sync.
+// So a test must not need the clock to move on (a deadline, a Sleep) while the
+// learner's code may rightly hold a lock: let whoever it writes to read first.
+//
+// Inside, t.Context, t.Run, t.Parallel and t.Deadline of the test outside are
+// out of bounds: there are b.Context and b.Cleanup.
+package bubble
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/example/netkata/harness/internal/stage"
+	"github.com/example/netkata/harness/internal/stuck"
+	"github.com/example/netkata/harness/memnet"
+	"github.com/example/netkata/harness/rule"
+)
+
+// B is the test inside its bubble. From Stage it has Errorf, Fatalf, Do and T of
+// the rule, Go to call the learner's code from a goroutine with a name, Context,
+// and Cleanup, whose functions run before anything is looked for that is left over.
+type B struct {
+	*stage.Stage
+	Net *memnet.Network // the test's own; all of it is closed at the end
+
+	start  time.Time
+	id     atomic.Int64 // the bubble's number
+	clock  atomic.Int64 // what Elapsed said last time that somebody looked
+	freeze atomic.Bool  // stops the clock
+
+	mu   sync.Mutex
+	seen map[int64]bool // goroutines of the bubble
+}
+
+// Call is a call of the learner's code in a goroutine of its own. See B.Go.
+type Call = stage.Call
+
+// Run runs f in a bubble, as a test of the rule of that number (see rule.New).
+//
+// When f is over, the context is cancelled, what Cleanup was given is called,
+// and Net is closed. A goroutine that is not over ten minutes of fake time later
+// fails the test; for what must end sooner, or be closed by the learner's code,
+// there is MustBeQuiet.
+func Run(t *testing.T, number int, f func(b *B)) {
+	t.Helper()
+	run(t, rule.New(t, number), false, f)
+}
+
+// Property checks prop on a hundred drawn inputs, each in a bubble of its own,
+// and reports the smallest that fails it (see rule.R.Property). An input that
+// hangs the bubble itself is reported as it is.
+func Property(t *testing.T, number int, prop func(rt *rapid.T, b *B)) {
+	t.Helper()
+	rule.New(t, number).Property(func(rt *rapid.T, r *rule.R) {
+		run(t, r, true, func(b *B) { prop(rt, b) })
+	})
+}
+
+// Wait waits until every other goroutine of the bubble waits for something: all
+// that can happen at this instant has happened.
+func (b *B) Wait() { synctest.Wait() }
+
+// Elapsed is the fake time since the test began.
+func (b *B) Elapsed() time.Duration { return time.Since(b.start) }
+
+// MustBeQuiet fails the test unless, once all has happened that can happen at
+// this instant, no goroutine of the bubble is left but the caller's.
+func (b *B) MustBeQuiet() {
+	b.T().Helper()
+	b.Wait()
+	if left := b.others(stuck.Self().ID); len(left) > 0 {
+		b.Errorf("%s, at %v of the fake clock:\n\n%s", stuck.AreLeft(left), b.Elapsed(), b.who(left))
+	}
+}

@@ -82,12 +82,16 @@ func measure(id string, pairs int) error {
 	return compare("what go tool adds", dir, pairs, func() error { return nil }, []string{tool, "help"}, []string{"go", "tool", "kata", "help"})
 }
 
+// cost is what a command took: on the clock, and of the processors, by itself
+// and all that it started.
+type cost struct{ clock, cpu time.Duration }
+
 // compare runs both commands in pairs, each time the other one first, and
 // prints the medians.
 func compare(what, dir string, pairs int, before func() error, base, other []string) error {
-	var bases, others, ratios []float64
+	var bases, others, clock, cpu []float64
 	for n := range pairs + 1 {
-		var took [2]time.Duration
+		var took [2]cost
 		for i := range 2 {
 			which := (i + n) % 2
 			if err := before(); err != nil {
@@ -100,12 +104,14 @@ func compare(what, dir string, pairs int, before func() error, base, other []str
 		if n == 0 {
 			continue // to warm up
 		}
-		bases = append(bases, took[0].Seconds()*1000)
-		others = append(others, took[1].Seconds()*1000)
-		ratios = append(ratios, took[1].Seconds()/took[0].Seconds())
+		bases = append(bases, took[0].clock.Seconds()*1000)
+		others = append(others, took[1].clock.Seconds()*1000)
+		clock = append(clock, took[1].clock.Seconds()/took[0].clock.Seconds())
+		cpu = append(cpu, took[1].cpu.Seconds()/took[0].cpu.Seconds())
 	}
-	fmt.Printf("%-18s %s %.0f ms, %s %.0f ms; ratio of a pair: median %.3f, quartiles %.3f to %.3f\n", what+":",
-		command(base), at(bases, 0.5), command(other), at(others, 0.5), at(ratios, 0.5), at(ratios, 0.25), at(ratios, 0.75))
+	fmt.Printf("%s: %s %.0f ms, %s %.0f ms\n", what, command(base), at(bases, 0.5), command(other), at(others, 0.5))
+	fmt.Printf("  ratio of a pair: clock %.3f (quartiles %.3f to %.3f), processor %.3f (%.3f to %.3f)\n",
+		at(clock, 0.5), at(clock, 0.25), at(clock, 0.75), at(cpu, 0.5), at(cpu, 0.25), at(cpu, 0.75))
 	return nil
 }
 
@@ -119,17 +125,17 @@ func at(values []float64, part float64) float64 {
 	return sorted[int(part*float64(len(sorted)-1))]
 }
 
-// timed runs a command in dir; a failing test's exit code is no error.
-func timed(dir string, took *time.Duration, args ...string) error {
+// timed runs a command in dir.
+func timed(dir string, took *cost, args ...string) error {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = dir
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
-	if took != nil {
-		*took = time.Since(began)
-	}
 	if err != nil {
 		return fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	if took != nil {
+		*took = cost{time.Since(began), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
 	}
 	return nil
 }

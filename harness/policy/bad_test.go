@@ -211,6 +211,10 @@ var bad = []struct {
 		halfTest + ":24: the README has no rule 3"},
 	{"rules", "a number that is not written out", edit{halfTest, "rule.New(f, 2)", "rule.New(f, 2)\n\trule.New(f, n)"},
 		halfTest + ":24: rule.New wants its number written out"},
+	{"rules", "a number that is not written out, of a bubble", edit{halfTest, "rule.New(f, 2)", "rule.New(f, 2)\n\tbubble.Run(f, n, nil)"},
+		halfTest + ":24: bubble.Run wants its number written out"},
+	{"rules", "a context from outside of the bubble", edit{halfTest, "rule.New(f, 2)", "rule.New(f, 2)\n\tbubble.Run(f, 2, func(b *bubble.B) { half.Do(f.Context()) })"},
+		halfTest + ":24: f.Context does not work in a bubble"},
 	{"rules", "a rule that only a helper names", edit{halfTest, "rule.New(f, 2)", "rule.New(f, 1)\n}\n\nfunc helper() {\n\trule.New(f, 2)"},
 		halfReadme + ":22: no test calls rule.New(t, 2)"},
 

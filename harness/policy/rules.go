@@ -44,19 +44,45 @@ func rulesOfTests(h *House, f *file, doc readme.Doc, tested map[int]bool) []Find
 		if !ok || fn.Body == nil {
 			continue
 		}
-		calls := callsOf(fn, "rule", "New")
+		var calls []*ast.CallExpr
+		for _, by := range namesRule {
+			calls = append(calls, callsOf(fn, by[0], by[1])...)
+		}
+		found = append(found, outerTest(h, f, calls)...)
 		if isTestFunc(fn) && len(calls) == 0 {
 			found = append(found, h.find(f, fn, fn.Name.Name+" names no rule: call rule.New(t, number)"))
 		}
 		for _, call := range calls {
 			n, ok := literal(call)
 			if !ok {
-				found = append(found, h.find(f, call, "rule.New wants its number written out, so that one can look for it"))
+				of, name := callee(call)
+				found = append(found, h.find(f, call, of+"."+name+" wants its number written out, so that one can look for it"))
 			} else if _, ok := doc.Rule(n); !ok {
 				found = append(found, h.find(f, call, fmt.Sprintf("the README has no rule %d", n)))
 			}
 			if isTestFunc(fn) {
 				tested[n] = true
+			}
+		}
+	}
+	return found
+}
+
+// namesRule lists the functions whose second argument is the number of a rule.
+var namesRule = [][2]string{{"rule", "New"}, {"bubble", "Run"}, {"bubble", "Property"}, {"loopback", "Run"}}
+
+// outerTest finds functions run in a bubble that use what only works outside:
+// t.Context for b.Context, for example.
+func outerTest(h *House, f *file, calls []*ast.CallExpr) []Finding {
+	var found []Finding
+	for _, call := range calls {
+		t, ok := call.Args[0].(*ast.Ident)
+		if of, _ := callee(call); !ok || of != "bubble" {
+			continue
+		}
+		for _, name := range []string{"Context", "Run", "Parallel", "Deadline"} {
+			for _, use := range callsOf(call.Args[len(call.Args)-1], t.Name, name) {
+				found = append(found, h.find(f, use, t.Name+"."+name+" does not work in a bubble: there are b.Context and b.Cleanup"))
 			}
 		}
 	}
@@ -71,7 +97,7 @@ func isTestFunc(fn *ast.FuncDecl) bool {
 
 // literal returns the second argument of a call, if it is a number.
 func literal(call *ast.CallExpr) (int, bool) {
-	if len(call.Args) != 2 {
+	if len(call.Args) < 2 {
 		return 0, false
 	}
 	lit, ok := call.Args[1].(*ast.BasicLit)

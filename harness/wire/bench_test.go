@@ -123,6 +123,9 @@ func TestBigMessages(t *testing.T) {
 		}
 		d := wire.DNS(msg)
 		covered(t, d)
+		if n := len(d.Faults); n > 50 || n < 50 && name == "nowhere" {
+			t.Errorf("%s: %d faults, want no more than 50", name, n)
+		}
 		other := bytes.Clone(msg)
 		for i := range other {
 			other[i] ^= 1

@@ -201,6 +201,45 @@ func TestDiffFolds(t *testing.T) {
 	}
 }
 
+// A few equal rows between two differences are shown, more are folded.
+func TestDiffContext(t *testing.T) {
+	want := make([]byte, 40)
+	for _, tt := range []struct {
+		second, lines int // offset of the second difference; lines of the listing
+	}{
+		{24, 12}, // two rows would be folded: all are shown
+		{28, 10}, // three rows are
+		{32, 9},  // and four
+	} {
+		got := bytes.Clone(want)
+		got[0], got[tt.second] = 1, 1
+		diff := wire.Diff(got, wire.Bytes(want))
+		if n := strings.Count(diff, "\n"); n != tt.lines {
+			t.Errorf("differences at 0 and %d: %d lines, want %d\n%s", tt.second, n, tt.lines, diff)
+		}
+	}
+}
+
+// What is said of got's octets is what a reader of all of got would say.
+func TestDiffExplainsGot(t *testing.T) {
+	long := []byte(message(0, 1, record("\x00", 65280, strings.Repeat("x", 3000))))
+	other := bytes.Clone(long)
+	other[30] = 'y'
+	if diff := wire.Diff(other, wire.DNS(long)); strings.Contains(diff, "got: ") {
+		t.Errorf("a long field that is whole on both sides:\n%s", diff)
+	}
+	mx := answer(t)
+	copy(mx[0x23:], "\x00\x0f\x00\x01\x00\x00\x00\x3c\x00\x04\x00\x0a\x00\x00")
+	diff := wire.Diff(mx, wire.DNS(answer(t)))
+	if !strings.Contains(diff, " got: 15 MX\n") || strings.Contains(diff, "got: 10\n") {
+		t.Errorf("the preference of an MX is no address:\n%s", diff)
+	}
+	want := wire.DNSName([]byte("\x01a\x00"), 0)
+	if diff := wire.Diff([]byte("a\x00"), want); !strings.Contains(diff, "got lacks 1 octet at 0x00\n") {
+		t.Errorf("a length is missing:\n%s", diff)
+	}
+}
+
 // Whatever differs, the listing is readable, marks the first row that differs,
 // and shows got's octets beside want's.
 func TestDiffProperties(t *testing.T) {

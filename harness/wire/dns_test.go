@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/example/netkata/harness/wire"
 	"github.com/miekg/dns"
@@ -75,40 +76,38 @@ func TestDNSCaptured(t *testing.T) {
 	}
 }
 
-// A message that is cut anywhere (long ones: at 500 places) has the fields of the whole message, up to the
+// A message that is cut anywhere has the fields of the whole message, up to the
 // cut, and the cut is a fault.
 func TestDNSCut(t *testing.T) {
-	for _, folder := range []string{"wire", "dns/captured"} {
+	for folder, places := range map[string]int{"wire": 2000, "dns/captured": 100} {
 		for name, golden := range goldens(t, folder) {
-			t.Run(name, func(t *testing.T) { cutEverywhere(t, golden.Msg) })
+			t.Run(name, func(t *testing.T) {
+				whole := wire.DNS(golden.Msg)
+				for n := 0; n < len(golden.Msg); n += 1 + len(golden.Msg)/places {
+					cut(t, whole, n)
+				}
+			})
 		}
 	}
 }
 
-func cutEverywhere(t rapid.TB, msg []byte) {
+// cut checks the dissection of the first n octets of a message.
+func cut(t rapid.TB, whole wire.Dissection, n int) {
 	t.Helper()
-	whole := wire.DNS(msg)
-	counted := len(msg) // the octets that are no surplus
+	d := wire.DNS(whole.Msg[:n])
+	covered(t, d)
+	surplus := false // the cut is behind all that is counted
 	for _, f := range whole.Fields {
-		if f.Section == "trailing octets" {
-			counted = f.Off
-		}
+		surplus = surplus || f.Section == "trailing octets" && f.Off <= n
 	}
-	step := 1 + len(msg)/500
-	for n := 0; n < len(msg); n += step {
-		d := wire.DNS(msg[:n])
-		covered(t, d)
-		if len(d.Faults) == 0 && n < counted {
-			t.Fatalf("the first %d octets of %d: no fault\n%s", n, len(msg), d.Dump())
-		}
-		for i, f := range d.Fields {
-			w := whole.Fields[i]
-			if f.Off != w.Off {
-				t.Fatalf("the first %d octets of %d: %+v, want %+v", n, len(msg), f, w)
-			}
-			if last := i == len(d.Fields)-1; !last && (f.Len != w.Len || f.Label() != w.Label()) {
-				t.Fatalf("the first %d octets of %d: %+v, want %+v", n, len(msg), f, w)
-			}
+	if len(d.Faults) == 0 && !surplus {
+		t.Fatalf("the first %d octets of %d: no fault\n%s", n, len(whole.Msg), d.Dump())
+	}
+	for i, f := range d.Fields {
+		w := whole.Fields[i]
+		last := i == len(d.Fields)-1
+		if f.Off != w.Off || !last && (f.Len != w.Len || f.Label() != w.Label()) {
+			t.Fatalf("the first %d octets of %d: %+v, want %+v", n, len(whole.Msg), f, w)
 		}
 	}
 }
@@ -142,10 +141,10 @@ func readable(t rapid.TB, text string) {
 	t.Helper()
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
-		if n := len([]rune(line)); n > 72 {
+		if n := utf8.RuneCountInString(line); n > 72 {
 			t.Fatalf("a line of %d columns:\n%s\nin\n%s", n, line, text)
 		}
-		if strings.TrimRight(line, " ") != line || strings.ContainsFunc(line, func(c rune) bool { return c < ' ' }) {
+		if strings.HasSuffix(line, " ") || strings.ContainsAny(line, "\x00\t\r\x1b") {
 			t.Fatalf("a line that a terminal does not show as it is: %q", line)
 		}
 	}
@@ -350,12 +349,17 @@ func TestDNSName(t *testing.T) {
 		{"a pointer, also below 0x0c", "01 61 00 01 62 c000", 3, `0 1 "a" | 2 end of a. | 3 1 "b" | 5 pointer to 0x00 (a.)`, ""},
 		{"from pointer to pointer", "01 61 00 ff c000 ff c004", 7, `0 1 "a" | 2 end of a. | 3  | 4 pointer to 0x00 (a.) | 6  | 7 pointer to 0x04 (a.)`, ""},
 		{"into the middle of a name", "01 61 01 62 00 01 63 c002", 5, `0  | 2 1 "b" | 4 end of b. | 5 1 "c" | 7 pointer to 0x02 (b.)`, ""},
+		{"a label and the root", "00 01 61 c000 c001", 5, `0 the root | 1 1 "a" | 3 pointer to 0x00 (.) | 5 pointer to 0x01 (a.)`, ""},
 		{"a loop", "c000", 0, `0 pointer to 0x00`, "leads to itself"},
 		{"cut", "03 7777", 0, `0 cut off: 3 of 4 octets`, "in the name at 0x00: this label takes 4 octets, but only 3 are left"},
 		{"at the end", "ff", 1, `0 `, "in the name at 0x01: the next label takes 1 octet, but none is left"},
 		{"outside", "ff", 2, `0 `, ""},
 		{"before the beginning", "ff", -1, `0 `, ""},
 		{"into octets that only look like a name", "02 61 c0 00 00 c000", 5, `0 2 "a\192" | 3 end of a\192. | 4  | 5 pointer to 0x00 (a\192.)`, ""},
+		{"into one whose pointer is half in this", "00 01 61 00 c0 01 61 c004", 5,
+			`0  | 1 1 "a" | 3 end of a. | 4  | 5 1 "a" | 7 pointer to 0x04`, "the name that the pointer leads to runs on into this one"},
+		{"by way of such a one", "00 01 61 00 c0 01 61 c004 c005", 9,
+			`0  | 1 1 "a" | 3 end of a. | 4  | 5 1 "a" | 7 pointer to 0x04 | 9 pointer to 0x05`, "the name that the pointer leads to runs on into this one"},
 		{"into one that runs into this", "ff 02 c001 00", 2, `0  | 2 pointer to 0x01 | 4 `, "runs on into this one"},
 	}
 	for _, tt := range tests {

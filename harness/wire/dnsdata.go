@@ -271,8 +271,8 @@ func (w *dnsWalk) types(window int, bits []byte) string {
 		}
 	}
 	if set > 20 {
-		b = append(append(b, " and "...), count(set-20, "type")...)
-		b = append(b, " more"...)
+		b = append(b, " and "...)
+		b = append(strconv.AppendInt(b, int64(set-20), 10), " more"...)
 	}
 	return w.keep(b)
 }

@@ -58,6 +58,18 @@ c0 00                    # pointer to 0x00
 	}
 }
 
+// A note stands on the row of its mark where there is room for it.
+func TestDumpNotes(t *testing.T) {
+	for n := range 60 {
+		got := wire.DNSName([]byte("\x03www\x00"), 0).Dump(wire.Mark{Note: strings.Repeat("x", n)})
+		readable(t, got)
+		fits := len(`> 0x00  03 77 77 77              3 "www"   <- `)+n <= 72
+		if strings.HasSuffix(strings.SplitAfter(got, "\n")[0], "x\n") != (fits && n > 0) {
+			t.Errorf("a note of %d characters:\n%s", n, got)
+		}
+	}
+}
+
 // A long run of octets is folded, but not where a mark stands.
 func TestDumpFoldsOctets(t *testing.T) {
 	d := wire.Bytes(bytes.Repeat([]byte{0xab}, 1000))
@@ -96,6 +108,10 @@ func TestDumpFoldsFields(t *testing.T) {
 	}
 	if n := strings.Count(got, "\n"); n > 30 {
 		t.Errorf("%d lines around one mark", n)
+	}
+	short := wire.DNS(answer(t))
+	if all, marked := short.Dump(), short.Dump(wire.Mark{Off: len(short.Msg) - 1}); strings.Count(all, "\n") != strings.Count(marked, "\n") {
+		t.Errorf("with a mark, a short message is\n%s", marked)
 	}
 	if n := strings.Count(d.Dump(), "\n"); n < len(d.Fields) {
 		t.Errorf("%d lines without marks, but there are %d fields", n, len(d.Fields))

@@ -48,6 +48,7 @@ func TestParseHex(t *testing.T) {
 		{"a head and a section", "# head\n\n# one\n00", d{Head: []string{"head"}, Msg: []byte{0}, Fields: []wire.Field{{Len: 1, Section: "one"}}}},
 		{"a fault, on two lines", "00 # a\n# ! 0x00 too\n#     short\n01 # b", d{Msg: []byte{0, 1},
 			Fields: []wire.Field{{Len: 1, Text: "a"}, {Off: 1, Len: 1, Text: "b"}}, Faults: []wire.Fault{{Why: "too short"}}}},
+		{"indented, but behind a blank line: a section", "00 # a\n\n  # b\n01", d{Msg: []byte{0, 1}, Fields: []wire.Field{{Len: 1, Text: "a"}, {Off: 1, Len: 1, Section: "b"}}}},
 		{"remarks at the end", "00 # a\n# b", d{Msg: []byte{0}, Fields: []wire.Field{{Len: 1, Text: "a"}}}},
 	}
 	for _, tt := range tests {
@@ -99,7 +100,7 @@ func TestParseHexRecognises(t *testing.T) {
 	if err != nil || got.Protocol != "dns" || got.Fields[0].Text != "the answer to all" || got.Fields[1].Name != "flags" {
 		t.Errorf("one remark changed: %+v, %v", got, err)
 	}
-	if got, _ := wire.ParseHex("", []byte("2a 17 # ID\n01 00 # flags")); got.Protocol != "" {
+	if got, _ := wire.ParseHex("", []byte("2a 17 # ID 0x2a17\n01 # half of the flags")); got.Protocol != "" {
 		t.Errorf("another's remarks: %+v", got)
 	}
 }

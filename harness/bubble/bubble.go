@@ -32,6 +32,7 @@
 package bubble
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,13 +47,13 @@ import (
 	"github.com/example/netkata/harness/rule"
 )
 
-// B is the test inside its bubble. From Stage it has Errorf, Fatalf, Do and T of
-// the rule, Go to call the learner's code from a goroutine with a name, Context,
-// and Cleanup, whose functions run before anything is looked for that is left over.
+// B is the test inside its bubble. Its R reports failures of the rule, from any
+// goroutine.
 type B struct {
-	*stage.Stage
+	*rule.R
 	Net *memnet.Network // the test's own; all of it is closed at the end
 
+	stage  *stage.Stage
 	start  time.Time
 	id     atomic.Int64 // the bubble's number
 	clock  atomic.Int64 // what Elapsed said last time that somebody looked
@@ -86,12 +87,31 @@ func Property(t *testing.T, number int, prop func(rt *rapid.T, b *B)) {
 	})
 }
 
+// Go calls f in a goroutine; call says which call of the learner's code it makes:
+// "Handle(conn)". Reports of who waits where use that name. When f panics, the
+// test fails and ends.
+func (b *B) Go(call string, f func() error) *Call { return b.stage.Go(call, f) }
+
+// Context returns a context that is cancelled at the end of the test.
+func (b *B) Context() context.Context { return b.stage.Context() }
+
+// Cleanup has f called at the end of the test, the last one first, before
+// anything is looked for that is left over.
+func (b *B) Cleanup(f func()) { b.stage.Cleanup(f) }
+
 // Wait waits until every other goroutine of the bubble waits for something: all
 // that can happen at this instant has happened.
 func (b *B) Wait() { synctest.Wait() }
 
 // Elapsed is the fake time since the test began.
 func (b *B) Elapsed() time.Duration { return time.Since(b.start) }
+
+// Waiting says in words what each goroutine of the bubble but the caller's waits
+// for, and where, for a message of the test's own.
+func (b *B) Waiting() string {
+	b.Wait()
+	return b.who(b.others(stuck.Self().ID))
+}
 
 // MustBeQuiet fails the test unless, once all has happened that can happen at
 // this instant, no goroutine of the bubble is left but the caller's.

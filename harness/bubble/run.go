@@ -26,7 +26,8 @@ const (
 func run(t *testing.T, r *rule.R, draw bool, f func(b *B)) {
 	t.Helper()
 	b := &B{seen: map[int64]bool{}}
-	b.Stage = stage.New(r, draw, b.more)
+	b.stage = stage.New(r, draw, b.more)
+	b.R = b.stage.R
 	defer outerContext(t, contexts(t))
 	done := make(chan struct{})
 	var crash any
@@ -38,22 +39,22 @@ func run(t *testing.T, r *rule.R, draw bool, f func(b *B)) {
 	found := stuck.Watch{Mine: b.mine, Still: holdUp, Looks: looks, Work: b.work}.Until(done)
 	switch {
 	case found.Kind != stuck.Done:
-		b.Close()
-		b.Abandon(found.Kind == stuck.Busy && b.atWork(), b.standstill(found))
+		b.stage.Close()
+		b.stage.Abandon(found.Kind == stuck.Busy && b.atWork(), b.standstill(found))
 	case strings.HasPrefix(fmt.Sprint(crash), "deadlock: "):
 		b.leftOver()
 	case crash != nil:
 		panic(crash)
 	}
-	b.Report()
+	b.stage.Report()
 }
 
 // play is the bubble from its beginning to its end.
 func (b *B) play(f func(b *B)) {
 	b.start = time.Now()
-	b.Begin()
+	b.stage.Begin()
 	b.Net = memnet.New()
-	b.Net.OnSpin = func(words string) { b.Abort(stuck.Wrap("There is " + words)) }
+	b.Net.OnSpin = func(words string) { b.stage.Abort(stuck.Wrap("There is " + words)) }
 	b.id.Store(stuck.Self().Bubble) // from now on, others may look
 	over := make(chan struct{})
 	go b.tick(over, func() time.Duration { return time.Second + b.Elapsed()/60 })
@@ -61,12 +62,12 @@ func (b *B) play(f func(b *B)) {
 	giveUp := time.NewTimer(patience)
 	defer giveUp.Stop()
 	select {
-	case <-b.Main(func() { f(b) }):
+	case <-b.stage.Main(func() { f(b) }):
 	case <-giveUp.C:
-		if !b.Failed() {
-			b.Tell("Nobody gets any further, in " + words(patience) + " of fake time:\n\n" + b.who(b.others(0)))
+		if !b.stage.Failed() {
+			b.stage.Tell("Nobody gets any further, in " + words(patience) + " of fake time:\n\n" + b.who(b.others(0)))
 		}
-		b.Close()
+		b.stage.Close()
 	}
 	close(over)
 	b.end()
@@ -77,7 +78,7 @@ func (b *B) play(f func(b *B)) {
 func (b *B) end() {
 	go func() {
 		defer b.Net.Close()
-		b.End()
+		b.stage.End()
 	}()
 	over := make(chan struct{})
 	defer close(over)
@@ -87,8 +88,8 @@ func (b *B) end() {
 
 // leftOver reports what the end of the test did not end.
 func (b *B) leftOver() {
-	if left := b.others(0); !b.Failed() {
-		b.Tell(stuck.AreLeft(left) + ", " + words(grace) + " of fake time after the end of the test,\n" +
+	if left := b.others(0); !b.stage.Failed() {
+		b.stage.Tell(stuck.AreLeft(left) + ", " + words(grace) + " of fake time after the end of the test,\n" +
 			"with every connection closed and the context cancelled:\n\n" + b.who(left))
 	}
 }

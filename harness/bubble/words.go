@@ -13,7 +13,7 @@ import (
 // network knows of it.
 func (b *B) who(all []stuck.Goroutine) string {
 	waits := b.Net.Waits()
-	return b.Who(all, func(place string) []string {
+	return b.stage.Who(all, func(place string) []string {
 		for i, w := range waits {
 			at, _, _ := strings.Cut(w.Where, ", in ")
 			if at == place || strings.HasSuffix(at, "/"+place) {

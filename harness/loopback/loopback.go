@@ -22,6 +22,7 @@
 package loopback
 
 import (
+	"context"
 	"io"
 	"net"
 	"runtime"
@@ -47,12 +48,11 @@ const (
 	spins = 1000 // failures of Accept in a row, which are a busy loop
 )
 
-// L is the test. From Stage it has Errorf, Fatalf, Do and T of the rule, Go to
-// call the learner's code from a goroutine with a name, Context, and Cleanup,
-// whose functions run before anything is looked for that is left over. What its
-// methods make is closed at the end, with a deadline of ten seconds until then.
+// L is the test. Its R reports failures of the rule, from any goroutine. What the
+// methods of L make is closed at the end, and has a deadline until then: Limit.
 type L struct {
-	*stage.Stage
+	*rule.R
+	stage  *stage.Stage
 	before map[int64]bool // goroutines that are not the test's
 
 	mu   sync.Mutex
@@ -73,29 +73,30 @@ func Run(t *testing.T, number int, f func(l *L)) {
 	for _, g := range stuck.All() {
 		l.before[g.ID] = true
 	}
-	l.Stage = stage.New(rule.New(t, number), false, nil)
-	l.Begin()
-	found := stuck.Watch{Mine: l.mine, Looks: looks}.Until(l.Main(func() { f(l) }))
+	l.stage = stage.New(rule.New(t, number), false, nil)
+	l.R = l.stage.R
+	l.stage.Begin()
+	found := stuck.Watch{Mine: l.mine, Looks: looks}.Until(l.stage.Main(func() { f(l) }))
 	if found.Kind != stuck.Done {
 		text := l.standstill(found)
-		l.Close()
+		l.stage.Close()
 		go l.end()
-		l.Abandon(stuck.AtWork(l.mine), text)
+		l.stage.Abandon(stuck.AtWork(l.mine), text)
 	}
 	go l.end()
 	patience := looks * ticks
-	if l.Failed() {
+	if l.stage.Failed() {
 		patience = ticks // that something is left over is no news then
 	}
 	left := stuck.Watch{Mine: l.mine, Looks: patience, Empty: true}.Until(nil)
 	switch {
 	case left.Kind == stuck.Busy:
-		l.Abandon(true, l.standstill(left))
-	case left.Kind == stuck.Stuck && !l.Failed():
-		l.Tell(stuck.AreLeft(left.Goroutines) + " after the end of the test, with every\n" +
-			"connection closed and the context cancelled:\n\n" + l.Who(left.Goroutines, nil))
+		l.stage.Abandon(true, l.standstill(left))
+	case left.Kind == stuck.Stuck && !l.stage.Failed():
+		l.stage.Tell(stuck.AreLeft(left.Goroutines) + " after the end of the test, with every\n" +
+			"connection closed and the context cancelled:\n\n" + l.stage.Who(left.Goroutines, nil))
 	}
-	l.Report()
+	l.stage.Report()
 }
 
 // mine says whether a goroutine is one of the test's.
@@ -104,10 +105,10 @@ func (l *L) mine(g stuck.Goroutine) bool { return !l.before[g.ID] }
 // standstill explains what the watch has found.
 func (l *L) standstill(found stuck.Finding) string {
 	if found.Kind == stuck.Stuck {
-		return "Nobody gets any further, and nothing has moved for a second and a half:\n\n" + l.Who(found.Goroutines, nil)
+		return "Nobody gets any further, and nothing has moved for a second and a half:\n\n" + l.stage.Who(found.Goroutines, nil)
 	}
 	atWork := slices.DeleteFunc(slices.Clone(found.Goroutines), stuck.Goroutine.Blocked)
-	return stuck.Wrap("The test "+found.Text+".") + "\n\n" + l.Who(atWork, nil)
+	return stuck.Wrap("The test "+found.Text+".") + "\n\n" + l.stage.Who(atWork, nil)
 }
 
 // end closes everything.
@@ -121,8 +122,20 @@ func (l *L) end() {
 			c.Close()
 		}
 	}()
-	l.End()
+	l.stage.End()
 }
+
+// Go calls f in a goroutine; call says which call of the learner's code it makes:
+// "Handle(conn)". Reports of who waits where use that name. When f panics, the
+// test fails and ends.
+func (l *L) Go(call string, f func() error) *Call { return l.stage.Go(call, f) }
+
+// Context returns a context that is cancelled at the end of the test.
+func (l *L) Context() context.Context { return l.stage.Context() }
+
+// Cleanup has f called at the end of the test, the last one first, before
+// anything is looked for that is left over.
+func (l *L) Cleanup(f func()) { l.stage.Cleanup(f) }
 
 // MustBeQuiet fails the test unless every goroutine but the caller's has ended,
 // or is about to.
@@ -135,7 +148,7 @@ func (l *L) MustBeQuiet() {
 		Empty: true,
 	}.Until(nil)
 	if left.Kind != stuck.Done {
-		l.Errorf("%s:\n\n%s", stuck.AreLeft(left.Goroutines), l.Who(left.Goroutines, nil))
+		l.Errorf("%s:\n\n%s", stuck.AreLeft(left.Goroutines), l.stage.Who(left.Goroutines, nil))
 	}
 }
 
@@ -175,7 +188,7 @@ func (ln *Listener) AcceptTCP() (*net.TCPConn, error) {
 		return keep(ln.l, conn), nil
 	}
 	if ln.failures.Add(1) >= spins {
-		ln.l.Abort("Accept was called again and again, and failed each time: a busy loop.\n" +
+		ln.l.stage.Abort("Accept was called again and again, and failed each time: a busy loop.\n" +
 			stuck.Frames(debug.Stack()) + "\nThe error was: " + err.Error())
 		runtime.Goexit()
 	}

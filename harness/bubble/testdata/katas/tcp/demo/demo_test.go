@@ -41,7 +41,7 @@ func TestPass(t *testing.T) {
 	test(t, demo.Echo)
 	bubble.Run(t, 1, func(b *bubble.B) {
 		time.Sleep(23 * time.Hour)
-		if b.Elapsed() != 23*time.Hour || b.Failed() {
+		if b.Elapsed() != 23*time.Hour || b.T().Failed() {
 			b.Errorf("elapsed %v", b.Elapsed())
 		}
 	})

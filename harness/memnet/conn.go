@@ -116,7 +116,7 @@ func (c *Conn) read(b []byte) (int, error) {
 		case len(b) == 0:
 			return 0, nil
 		case c.readBy.passed():
-			c.link.logWords(c.party, "the deadline ends a Read of %s")
+			c.link.logWords(c.party, "%s: Read gives up at its deadline")
 			return 0, os.ErrDeadlineExceeded
 		case c.in.ready(len(b)) > 0:
 			n := c.in.take(b)
@@ -173,7 +173,7 @@ func (c *Conn) put(b []byte, w *waiter) (int, error) {
 	case c.closed:
 		return 0, net.ErrClosed
 	case c.writeBy.passed():
-		c.link.logWords(c.party, "the deadline ends a Write of %s")
+		c.link.logWords(c.party, "%s: Write gives up at its deadline")
 		return 0, os.ErrDeadlineExceeded
 	case c.pending != 0, w != nil && w.reset:
 		return 0, c.learnReset()

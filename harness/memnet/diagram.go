@@ -42,9 +42,9 @@ func (c *cast) room(r row) int {
 	return room
 }
 
-// arrowParts is what an arrow has besides its text: an end on the lane, a
-// stroke, two blanks and a head.
-const arrowParts = 5
+// arrowParts is what an arrow has besides its text: an end on the lane, two
+// strokes, two blanks and a head.
+const arrowParts = 6
 
 // beside returns the column for the words of an arrow, when there is a lane's
 // width for them at one of its sides.
@@ -139,9 +139,9 @@ func (c canvas) writeAround(column, i, last int, text string) {
 
 // arrow draws from one column to just before another, with text in its middle.
 func (c canvas) arrow(from, to int, head, text string) {
-	step, tail := 1, "├"
+	step, tail, inside := 1, "├", from+1 // where the strokes begin
 	if to < from {
-		step, tail = -1, "┤"
+		step, tail, inside = -1, "┤", to+2
 	}
 	c.write(from, tail)
 	for x := from + step; x != to; x += step {
@@ -150,7 +150,7 @@ func (c canvas) arrow(from, to int, head, text string) {
 	c.write(to-step, head)
 	span := max(from-to, to-from)
 	text = " " + cut(text, span-arrowParts) + " "
-	c.write(min(from, to)+1+(span-utf8.RuneCountInString(text))/2, text)
+	c.write(inside+(span-2-utf8.RuneCountInString(text))/2, text)
 }
 
 func (c canvas) String() string { return strings.TrimRight(string(c), " ") }

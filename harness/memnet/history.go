@@ -14,17 +14,23 @@ import (
 // party is who is at an address, for the transcript.
 type party struct {
 	at    netip.AddrPort
-	role  string      // "client", "server", "stranger"; "socket": not known yet
+	role  string      // "client", "server", "stranger", nobody; "socket": not known yet
 	mine  atomic.Bool // the learner's code uses it
 	dials guard       // those to it that failed
 }
+
+// nobody is the role of who was sent something and is not there.
+const nobody = "nobody"
 
 // party returns who is at that address. n.mu is held.
 func (n *Network) party(at netip.AddrPort, role string) *party {
 	p := n.parties[at]
 	if p == nil {
-		p = &party{at: at, role: role}
+		p = &party{at: at}
 		n.parties[at] = p
+	}
+	if p.role == "" || p.role == nobody {
+		p.role = role
 	}
 	return p
 }
@@ -160,16 +166,16 @@ func (l *link) logEnd(c *Conn, how happening) {
 func (l *link) logScript(c *Conn, s Script) {
 	s = slices.DeleteFunc(slices.Clone(s), func(s Step) bool { return !s.Do.ofStreams() })
 	if len(s) > 0 {
-		l.logWords(c.party, "script for what %s sends: "+s.String())
+		l.logWords(c.party, "script from %s: "+s.String())
 	}
 }
 
 // logStep notes that a stall or a reset has come on the way to an end.
 func (l *link) logStep(reader *Conn, step Step) {
-	words := fmt.Sprintf("network: what %%s sends after the first %s waits", count(step.At, "byte"))
+	words := fmt.Sprintf("network: what follows %s from %%s waits", count(step.At, "byte"))
 	switch {
 	case step.Do == Reset:
-		words = fmt.Sprintf("network: reset after the first %s from %%s", count(step.At, "byte"))
+		words = fmt.Sprintf("network: reset after %s from %%s", count(step.At, "byte"))
 	case step.For == 0:
 		words += " for ever"
 	default:
@@ -200,9 +206,16 @@ func (n *Network) logSent(d *datagram, f fate) {
 		e.words = "arrives " + clock(now+f.delay)
 	}
 	if f.copies > 1 && !f.drop {
-		e.words = strings.TrimPrefix(e.words+", ", ", ") + fmt.Sprintf("%d times", f.copies)
+		e.words = strings.TrimPrefix(e.words+", ", ", ") + times(f.copies)
 	}
 	n.logDatagram(d, e)
+}
+
+func times(n int) string {
+	if n == 2 {
+		return "twice"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // logArrival notes that a datagram arrived, unless it did what one expects. p
@@ -247,7 +260,7 @@ func (n *Network) receiver(at netip.AddrPort) *party {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.party(at, "server")
+	return n.party(at, nobody)
 }
 
 // logDatagram keeps the event with those of its sender.

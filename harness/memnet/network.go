@@ -1,9 +1,11 @@
 package memnet
 
 import (
+	"maps"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -148,10 +150,17 @@ func (n *Network) Silence(addr string) error {
 }
 
 // Close closes every listener, connection and socket that is still open, so
-// that whoever waits at one returns with an error (net.ErrClosed).
+// that whoever waits at one returns with an error (net.ErrClosed; a Dial is
+// refused).
 func (n *Network) Close() error {
 	for _, c := range n.open() {
 		c.Close()
+	}
+	n.mu.RLock()
+	silent := slices.Collect(maps.Values(n.silent))
+	n.mu.RUnlock()
+	for _, l := range silent {
+		l.close()
 	}
 	return nil
 }

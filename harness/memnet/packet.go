@@ -63,7 +63,7 @@ func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	scribble(b)
 	d, err := p.read()
 	if err != nil {
-		p.net.spin(&p.reads, "Reading from the "+p.label(), err)
+		p.net.spin(&p.reads, "Read of the "+p.label(), err)
 		return 0, nil, p.opError("read", p.RemoteAddr(), err)
 	}
 	return copy(b, d.payload), net.UDPAddrFromAddrPort(d.from), nil
@@ -72,7 +72,7 @@ func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 // Read is ReadFrom without the address. Into an empty b it reads nothing.
 func (p *PacketConn) Read(b []byte) (int, error) {
 	if len(b) == 0 && !p.isClosed() {
-		p.net.spin(&p.reads, "Reading nothing from the "+p.label(), nil)
+		p.net.spin(&p.reads, "Read of the "+p.label(), nil)
 		return 0, nil
 	}
 	n, _, err := p.ReadFrom(b)
@@ -89,7 +89,7 @@ func (p *PacketConn) read() (*datagram, error) {
 		case p.closed:
 			return nil, net.ErrClosed
 		case p.readBy.passed():
-			p.log.add(p.net.words(p.party, "the deadline ends a Read of %s"))
+			p.log.add(p.net.words(p.party, "%s: Read gives up at its deadline"))
 			return nil, os.ErrDeadlineExceeded
 		case p.refused:
 			p.refused = false
@@ -123,7 +123,7 @@ func (p *PacketConn) Write(b []byte) (int, error) {
 
 func (p *PacketConn) wrote(b []byte, addr net.Addr, err error) (int, error) {
 	if err != nil {
-		p.net.spin(&p.writes, "Writing to the "+p.label(), err)
+		p.net.spin(&p.writes, "Write of the "+p.label(), err)
 		return 0, p.opError("write", addr, err)
 	}
 	return len(b), nil

@@ -26,7 +26,8 @@ type fate struct {
 }
 
 // judge counts the datagram and adds what the script says to its fate. It
-// returns those that were held until this one has passed.
+// returns those that were held until this one has passed: none, if this one is
+// held too.
 func (r *rule) judge(f *fate) (released []*datagram) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -50,6 +51,9 @@ func (r *rule) judge(f *fate) (released []*datagram) {
 				f.within = time.Second
 			}
 		}
+	}
+	if f.reorder == r && !f.drop {
+		return nil
 	}
 	released, r.held = r.held, nil
 	return released
@@ -90,25 +94,26 @@ func (n *Network) rulesFor(d *datagram) []*rule {
 func (n *Network) carry(d *datagram, f fate) {
 	switch {
 	case f.drop:
-	case f.reorder != nil:
-		f.reorder.hold(d)
-		n.delay(d, f.within)
-	case f.delay > 0:
+	case f.reorder == nil && f.delay == 0:
 		for range f.copies {
-			c := *d // each is an entry of its own in the list
-			n.delay(&c, f.delay)
+			n.arrive(d)
 		}
 	default:
 		for range f.copies {
-			n.arrive(d)
+			c := *d // each is an entry of its own in the list
+			f.hold(&c)
+			n.delay(&c, max(f.delay, f.within))
 		}
 	}
 }
 
-func (r *rule) hold(d *datagram) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.held = append(r.held, d)
+// hold keeps a datagram that is reordered for after the next one.
+func (f fate) hold(d *datagram) {
+	if r := f.reorder; r != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.held = slices.Insert(r.held, 0, d) // the last one held is the first to go
+	}
 }
 
 // arrive hands a datagram to who is at its address.

@@ -1,0 +1,549 @@
+package memnet_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
+
+	"github.com/example/netkata/harness/memnet"
+	"github.com/example/netkata/harness/memnet/testdata/katas/tcp/echo"
+)
+
+// reads compares texts; want begins with a line break, for the eye.
+func reads(t *testing.T, got, want string) {
+	t.Helper()
+	if want = strings.TrimPrefix(want, "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestWaiting(t *testing.T) {
+	for _, c := range []struct {
+		why  string
+		wait func(n *memnet.Network)
+		want string
+	}{
+		{"nobody", func(n *memnet.Network) { n.Listen("127.0.0.1:7"); n.Pipe() }, ""},
+		{"a Read of the learner's, for an answer to what the other end does not read", func(n *memnet.Network) {
+			c, s := n.Pipe()
+			s.Write([]byte("question"))
+			c.Write([]byte("12345678"))
+			s.Read(make([]byte, 4))
+			time.Sleep(3 * time.Second)
+			go echo.Poll(c, make([]byte, 100))
+		}, `
+Read of the connection 127.0.0.1:40001 → 127.0.0.1:40002,
+since 3 s, without a deadline:
+  nothing was sent to it after the first 8 bytes
+  the other end has 4 bytes that it has not read
+  at katas/tcp/echo/echo.go:54, in echo.Poll`},
+		{"a goroutine of nothing but the library", func(n *memnet.Network) {
+			c, s := n.Pipe()
+			c.SetReadDeadline(time.Now().Add(90 * time.Second))
+			echo.Copy(c, s)
+		}, `
+Read of the connection 127.0.0.1:40001 → 127.0.0.1:40002,
+since 0 ms, with a deadline at 90 s:
+  nothing was sent to it
+  at katas/tcp/echo/echo.go:29, in echo.Copy`},
+		{"a Write", func(n *memnet.Network) {
+			c, _ := n.Pipe()
+			go io.Copy(struct{ io.Writer }{c}, strings.NewReader(strings.Repeat("x", 100_000)))
+		}, `
+Write of the connection 127.0.0.1:40001 → 127.0.0.1:40002,
+since 0 ms, without a deadline:
+  the other end does not read: it has 65536 bytes waiting, as many as may
+  at memnet/words_test.go:LINE, in memnet_test.TestWaiting.func4`},
+		{"an Accept", func(n *memnet.Network) {
+			ln, _ := n.Listen("127.0.0.1:7")
+			go echo.Serve(ln)
+		}, `
+Accept of the listener 127.0.0.1:7,
+since 0 ms, without a deadline:
+  nobody dials it
+  at katas/tcp/echo/echo.go:19, in echo.Serve`},
+		{"a Dial", func(n *memnet.Network) {
+			n.Silence("192.0.2.1:80")
+			go echo.Dial(n, "192.0.2.1:80")
+		}, `
+Dial of the listener 192.0.2.1:80,
+since 0 ms, without a deadline:
+  no answer comes (Silence)
+  at katas/tcp/echo/echo.go:36, in echo.Dial`},
+		{"a ReadFrom", func(n *memnet.Network) {
+			p, _ := n.ListenPacket("127.0.0.1:53")
+			p.WriteTo(nil, p.LocalAddr())
+			p.ReadFrom(nil)
+			go echo.Packets(p)
+		}, `
+Read of the socket 127.0.0.1:53,
+since 0 ms, without a deadline:
+  no datagram came after the first 1
+  at katas/tcp/echo/echo.go:43, in echo.Packets`},
+		{"a Read of what a script holds back", func(n *memnet.Network) {
+			c, s := pipe(n, "stall 2")
+			c.Write([]byte("abc"))
+			s.Read(make([]byte, 2))
+			go echo.Handle(s)
+		}, `
+Read of the connection 127.0.0.1:40002 → 127.0.0.1:40001,
+since 0 ms, without a deadline:
+  the network holds back 1 byte sent to it (script)
+  at katas/tcp/echo/echo.go:13, in echo.Handle`},
+		{"a Read of an end that a script holds back", func(n *memnet.Network) {
+			c, s := pipe(n, "stall 0")
+			c.Close()
+			go echo.Handle(s)
+		}, `
+Read of the connection 127.0.0.1:40002 → 127.0.0.1:40001,
+since 0 ms, without a deadline:
+  the network holds back that the other end was closed (script)
+  at katas/tcp/echo/echo.go:13, in echo.Handle`},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			bubble(t, func(t *testing.T, n *memnet.Network) {
+				n.OnSpin = func(string) {} // of what still runs when the network is closed
+				c.wait(n)
+				synctest.Wait()
+				reads(t, hideLine(n.Waiting()), c.want)
+			})
+		})
+	}
+}
+
+// hideLine replaces the line number of a place in this file.
+func hideLine(text string) string {
+	const file = "words_test.go:"
+	before, after, ok := strings.Cut(text, file)
+	if !ok {
+		return text
+	}
+	_, after, _ = strings.Cut(after, ",")
+	return before + file + "LINE," + after
+}
+
+// Two who wait for each other.
+func TestWaitingForEachOther(t *testing.T) {
+	bubble(t, func(t *testing.T, n *memnet.Network) {
+		n.OnSpin = func(string) {}
+		c, s := n.Pipe()
+		go echo.Poll(c, make([]byte, 1))
+		time.Sleep(time.Second)
+		go echo.Handle(s)
+		synctest.Wait()
+		reads(t, n.Waiting(), `
+Read of the connection 127.0.0.1:40001 → 127.0.0.1:40002,
+since 0 ms, without a deadline:
+  nothing was sent to it
+  at katas/tcp/echo/echo.go:54, in echo.Poll
+Read of the connection 127.0.0.1:40002 → 127.0.0.1:40001,
+since 1 s, without a deadline:
+  nothing was sent to it
+  at katas/tcp/echo/echo.go:13, in echo.Handle`)
+	})
+}
+
+// Who is out of a deadlocked bubble still learns who waited there.
+func TestWaitingFromOutside(t *testing.T) {
+	var n *memnet.Network
+	func() {
+		defer func() { recover() }() // "deadlock: …"
+		synctest.Test(t, func(t *testing.T) {
+			n = memnet.New()
+			c, _ := n.Pipe()
+			go echo.Handle(c)
+		})
+	}()
+	if got := n.Waiting(); !strings.Contains(got, "at katas/tcp/echo/echo.go:13, in echo.Handle") {
+		t.Errorf("Waiting gave %q", got)
+	}
+	if got := n.Transcript(); !strings.Contains(got, "you") {
+		t.Errorf("Transcript gave %q", got)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	n := memnet.New()
+	ln, _ := n.Listen("127.0.0.1:7")
+	n.ListenPacket("127.0.0.1:53")
+	c, err := echo.Dial(n, "127.0.0.1:7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range n.Open() {
+		got = append(got, hideLine(fmt.Sprintf("%v %v", o.Learner, o)))
+	}
+	reads(t, strings.Join(got, "\n"), `
+true connection 127.0.0.1:40001 → 127.0.0.1:7, made at katas/tcp/echo/echo.go:36, in echo.Dial
+false connection 127.0.0.1:7 → 127.0.0.1:40001
+false listener 127.0.0.1:7, made at memnet/words_test.go:LINE, in memnet_test.TestOpen
+false socket 127.0.0.1:53, made at memnet/words_test.go:LINE, in memnet_test.TestOpen`)
+	s, _ := ln.Accept()
+	c.Close()
+	ln.Close()
+	if open := n.Open(); len(open) != 2 || open[0].What != "connection 127.0.0.1:7 → 127.0.0.1:40001" {
+		t.Errorf("open: %v", open)
+	}
+	s.Close()
+}
+
+func TestSpin(t *testing.T) {
+	var none net.Addr
+	for _, c := range []struct {
+		why  string
+		spin func(n *memnet.Network)
+		want string
+	}{
+		{"Accept fails", func(n *memnet.Network) {
+			ln, _ := n.Listen("127.0.0.1:7")
+			n.Disturb(memnet.To(ln.Addr()), memnet.MustParse("emfile all"))
+			time.Sleep(3 * time.Second)
+			echo.Serve(ln)
+		}, `
+a busy loop: Accept of the listener 127.0.0.1:7, 1000 times at one instant (3 s), gave "accept: too many open files" each time
+  at katas/tcp/echo/echo.go:19, in echo.Serve`},
+		{"Read is at the end", func(n *memnet.Network) {
+			c, s := n.Pipe()
+			s.Close()
+			echo.Poll(c, make([]byte, 10))
+		}, `
+a busy loop: Read of the connection 127.0.0.1:40001 → 127.0.0.1:40002, 1000 times at one instant (0 ms), gave "EOF" each time
+  at katas/tcp/echo/echo.go:54, in echo.Poll`},
+		{"Read into nothing", func(n *memnet.Network) {
+			c, _ := n.Pipe()
+			echo.Poll(c, nil)
+		}, `
+a busy loop: Read of the connection 127.0.0.1:40001 → 127.0.0.1:40002, 1000 times at one instant (0 ms), gave "nothing to read into" each time
+  at katas/tcp/echo/echo.go:54, in echo.Poll`},
+		{"Read of a closed socket", func(n *memnet.Network) {
+			p, _ := n.ListenPacket("127.0.0.1:53")
+			p.Close()
+			echo.Poll(p, make([]byte, 10))
+		}, `
+a busy loop: Read of the socket 127.0.0.1:53, 1000 times at one instant (0 ms), gave "use of closed network connection" each time
+  at katas/tcp/echo/echo.go:54, in echo.Poll`},
+		{"Dial is refused", func(n *memnet.Network) {
+			for {
+				echo.Dial(n, "127.0.0.1:7")
+			}
+		}, `
+a busy loop: Dial of 127.0.0.1:7, 1000 times at one instant (0 ms), gave "connect: connection refused" each time
+  at katas/tcp/echo/echo.go:36, in echo.Dial`},
+		{"Write after Close", func(n *memnet.Network) {
+			c, _ := n.Pipe()
+			c.Close()
+			for {
+				c.Write([]byte("x"))
+			}
+		}, `
+a busy loop: Write of the connection 127.0.0.1:40001 → 127.0.0.1:40002, 1000 times at one instant (0 ms), gave "use of closed network connection" each time
+  at memnet/words_test.go:LINE, in memnet_test.TestSpin.func6`},
+		{"WriteTo nowhere", func(n *memnet.Network) {
+			p, _ := n.ListenPacket("127.0.0.1:53")
+			for {
+				p.WriteTo([]byte("x"), none)
+			}
+		}, `
+a busy loop: Write of the socket 127.0.0.1:53, 1000 times at one instant (0 ms), gave "invalid argument" each time
+  at memnet/words_test.go:LINE, in memnet_test.TestSpin.func7`},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			bubble(t, func(t *testing.T, n *memnet.Network) {
+				var told []string
+				n.OnSpin = func(words string) { told = append(told, words) }
+				ended := make(chan bool)
+				go func() {
+					defer close(ended) // Goexit runs it
+					c.spin(n)
+				}()
+				<-ended
+				reads(t, hideLine(strings.Join(told, "\n")), c.want)
+			})
+		})
+	}
+}
+
+// Whose calls fail as time passes, or sometimes give something, does not spin.
+func TestNoSpin(t *testing.T) {
+	bubble(t, func(t *testing.T, n *memnet.Network) { // no OnSpin: it would panic
+		ln, _ := n.Listen("127.0.0.1:7")
+		ln.Fail(syscall.EMFILE, 5000)
+		for range 5000 {
+			if _, err := ln.Accept(); !errors.Is(err, syscall.EMFILE) {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Nanosecond)
+		}
+	})
+	// Outside of a bubble, time passes by itself.
+	n := memnet.New()
+	c, _ := n.Pipe()
+	c.Close()
+	for range 5000 {
+		c.Read(make([]byte, 1))
+	}
+}
+
+func TestSpinWithoutHook(t *testing.T) {
+	bubble(t, func(t *testing.T, n *memnet.Network) {
+		defer func() {
+			if v := fmt.Sprint(recover()); !strings.Contains(v, "memnet: a busy loop: Read of") {
+				t.Errorf("panicked with %v", v)
+			}
+		}()
+		c, _ := n.Pipe()
+		c.Close()
+		echo.Poll(c, make([]byte, 1))
+	})
+}
+
+// transcripts are what the network says of a few plays. No line is longer than
+// 72 columns.
+func TestTranscript(t *testing.T) {
+	for _, c := range transcripts {
+		t.Run(c.why, func(t *testing.T) {
+			bubble(t, func(t *testing.T, n *memnet.Network) {
+				n.OnSpin = func(string) {}
+				c.play(t, n)
+				got := n.Transcript()
+				reads(t, got, c.want)
+				for line := range strings.Lines(got) {
+					if size := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); size > 72 {
+						t.Errorf("%d columns: %s", size, line)
+					}
+				}
+			})
+		})
+	}
+}
+
+type play struct {
+	why  string
+	play func(t *testing.T, n *memnet.Network)
+	want string
+}
+
+var transcripts = []play{
+	{"nothing", func(*testing.T, *memnet.Network) {}, ""},
+	{"only words", func(t *testing.T, n *memnet.Network) {
+		n.Note("nothing %s, and a line that is too long for one line of 72 columns", "happened")
+	}, `
+     0 ms  nothing happened, and a line that is too long for one line of
+           72 columns`},
+	{"the learner serves", func(t *testing.T, n *memnet.Network) {
+		ln, _ := n.Listen("127.0.0.1:7")
+		go echo.Serve(ln)
+		c, _ := n.Dial(t.Context(), "tcp", "127.0.0.1:7")
+		c.SetReadDeadline(time.Now().Add(30 * time.Second))
+		c.Write([]byte("PI"))
+		c.Write([]byte("NG\n")) // at the same instant: one line
+		io.ReadFull(c, make([]byte, 5))
+		c.Read(make([]byte, 5))
+		c.(*memnet.Conn).CloseWrite()
+		synctest.Wait()
+		c.Close()
+		ln.Close()
+		synctest.Wait()
+		n.Dial(t.Context(), "tcp", "127.0.0.1:7")
+	}, `
+           client                                                    you
+           127.0.0.1:40001                                   127.0.0.1:7
+     0 ms  ├───────────────────────── dials ──────────────────────────▶│
+     0 ms  ├──────────────────────── "PING\n" ────────────────────────▶│
+     0 ms  │◀──────────────────────── "PING\n" ────────────────────────┤
+     30 s  client: Read gives up at its deadline
+     30 s  ├────────────────────── ends writing ──────────────────────▶│
+     30 s  │◀───────────────────────── closes ─────────────────────────┤
+     30 s  ├───────────────────────── closes ─────────────────────────▶│
+     30 s  dial of 127.0.0.1:7 fails: connect: connection refused`},
+	{"datagrams", func(t *testing.T, n *memnet.Network) {
+		server, _ := n.ListenPacket("127.0.0.1:53")
+		go echo.Packets(server)
+		n.Name(server.LocalAddr(), "resolver")
+		n.Disturb(memnet.To(server.LocalAddr()), memnet.MustParse("drop 1, delay 2 5ms, duplicate 3"))
+		n.Disturb(memnet.From(server.LocalAddr()), memnet.MustParse("spoof 1"))
+		c, _ := n.ListenPacket("127.0.0.1:0")
+		for i := range 3 {
+			fmt.Fprintf(sender{c, server.LocalAddr()}, "question %d", i+1)
+			c.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+			c.ReadFrom(make([]byte, 100))
+		}
+		synctest.Wait()
+	}, `
+           client                     resolver                  stranger
+           127.0.0.1:40001          127.0.0.1:53           127.0.0.1:666
+     0 ms  ├─────── "question 1" ───────✗│ lost                        │
+   300 ms  client: Read gives up at its deadline
+   300 ms  ├─────── "question 2" ───────▶│ arrives 305 ms              │
+   305 ms  ├─────── "question 2" ───────▶│ sent 300 ms                 │
+   305 ms  │◀────────────────────── "question 3" ──────────────────────┤
+   305 ms  │◀─────── "question 2" ───────┤                             │
+   305 ms  ├─────── "question 3" ───────▶│ twice                       │
+   305 ms  │◀─────── "question 3" ───────┤                             │
+   305 ms  │◀─────── "question 3" ───────┤                             │`},
+	{"scripts for a connection", func(t *testing.T, n *memnet.Network) {
+		n.Disturb(memnet.FromDialer(), memnet.MustParse("stall 2 2s, reset 4, drop 1"))
+		c, s := n.Pipe()
+		c.Write([]byte("abcdef"))
+		io.Copy(io.Discard, s)
+		s.Close()
+	}, `
+           client                                                 server
+           127.0.0.1:40001                               127.0.0.1:40002
+     0 ms  ├───────────────────────── dials ──────────────────────────▶│
+     0 ms  script from client: [stall 2 2s, reset 4]
+     0 ms  ├──────────────────────── "abcdef" ────────────────────────▶│
+     0 ms  network: what follows 2 bytes from client waits until 2 s
+      2 s  network: reset after 4 bytes from client
+      2 s  │◀───────────────────────── closes ─────────────────────────┤`},
+	{"what a payload looks like", func(t *testing.T, n *memnet.Network) {
+		c, s := n.Pipe()
+		for _, text := range []string{"tab\tand \"quotes\"", "\x00\x01binary", strings.Repeat("long ", 20), strings.Repeat("\xff", 5000)} {
+			c.Write([]byte(text))
+			time.Sleep(time.Second)
+		}
+		s.Close()
+	}, `
+           client                                                 server
+           127.0.0.1:40001                               127.0.0.1:40002
+     0 ms  ├───────────────────────── dials ──────────────────────────▶│
+     0 ms  ├───────────────── "tab\tand \"quotes\"" ──────────────────▶│
+      1 s  ├──────────────── 00 01 62 69 6e 61 72 79 ─────────────────▶│
+      2 s  ├─ "long long long long long long long long l"… 100 bytes ─▶│
+      3 s  ├─ ff ff ff ff ff ff ff ff ff ff ff ff ff ff… 5000 bytes ──▶│
+      4 s  │◀───────────────────── closes: reset ──────────────────────┤`},
+	{"Describe", func(t *testing.T, n *memnet.Network) {
+		n.Describe = func(b []byte) string {
+			if b[0] == 'q' {
+				return "query id 0x2a17"
+			}
+			return ""
+		}
+		p, _ := n.ListenPacket("127.0.0.1:53")
+		n.Name(p.LocalAddr(), "server")
+		c, _ := n.DialPacket("127.0.0.1:53")
+		c.Write([]byte("q"))
+		c.Write([]byte("other"))
+	}, `
+           client                                                 server
+           127.0.0.1:40001                                  127.0.0.1:53
+     0 ms  ├──────────────────── query id 0x2a17 ─────────────────────▶│
+     0 ms  ├──────────────────────── "other" ─────────────────────────▶│`},
+	{"datagrams that nobody gets", func(t *testing.T, n *memnet.Network) {
+		p, _ := n.ListenPacket("127.0.0.1:53")
+		for _, to := range []string{"127.0.0.1:9", "127.0.0.1:40001"} {
+			c, _ := n.DialPacket("127.0.0.1:7")
+			defer c.Close()
+			addr, _ := net.ResolveUDPAddr("udp", to)
+			p.WriteTo(nil, addr)
+		}
+	}, `
+           server                      nobody                     client
+           127.0.0.1:53             127.0.0.1:9          127.0.0.1:40001
+     0 ms  ├───────── 0 bytes ──────────▶│                             │
+     0 ms  nobody is at 127.0.0.1:9
+     0 ms  ├──────────────────────── 0 bytes ─────────────────────────▶│
+     0 ms  127.0.0.1:40001 is connected to 127.0.0.1:7 and does not hear
+           it`},
+	{"repetitions", func(t *testing.T, n *memnet.Network) {
+		c, s := n.Pipe()
+		for range 5 {
+			c.Write([]byte("ping"))
+			s.Write([]byte("pong"))
+			time.Sleep(time.Second)
+		}
+		for range 3 {
+			c.Write([]byte("ping"))
+			time.Sleep(time.Second)
+		}
+		c.Write([]byte("ping"))
+		c.CloseWrite()
+	}, `
+           client                                                 server
+           127.0.0.1:40001                               127.0.0.1:40002
+     0 ms  ├───────────────────────── dials ──────────────────────────▶│
+     0 ms  ├───────────────────────── "ping" ─────────────────────────▶│
+     0 ms  │◀───────────────────────── "pong" ─────────────────────────┤
+      4 s  … these 2 lines 5 times in all, until here
+      5 s  ├───────────────────────── "ping" ─────────────────────────▶│
+      8 s  … this line 4 times in all, until here
+      8 s  ├────────────────────── ends writing ──────────────────────▶│`},
+	{"many parties are a list", func(t *testing.T, n *memnet.Network) {
+		ln, _ := n.Listen("127.0.0.1:7")
+		go echo.Serve(ln)
+		for i := range 4 {
+			c, _ := n.Dial(t.Context(), "tcp", "127.0.0.1:7")
+			if i == 2 {
+				n.Name(c.LocalAddr(), "Ann")
+			}
+			fmt.Fprint(c, "I am ", i)
+			synctest.Wait()
+		}
+	}, `
+     0 ms  client 1 → you: dials
+     0 ms  client 1 → you: "I am 0"
+     0 ms  you → client 1: "I am 0"
+     0 ms  client 2 → you: dials
+     0 ms  client 2 → you: "I am 1"
+     0 ms  you → client 2: "I am 1"
+     0 ms  Ann → you: dials
+     0 ms  Ann → you: "I am 2"
+     0 ms  you → Ann: "I am 2"
+     0 ms  client 3 → you: dials
+     0 ms  client 3 → you: "I am 3"
+     0 ms  you → client 3: "I am 3"`},
+	{"one name, one lane", func(t *testing.T, n *memnet.Network) {
+		ln, _ := n.Listen("127.0.0.1:7")
+		for i := range 2 {
+			c, _ := n.Dial(t.Context(), "tcp", "127.0.0.1:7")
+			n.Name(c.LocalAddr(), "clients")
+			fmt.Fprint(c, "I am ", i)
+		}
+		ln.Close()
+	}, `
+           clients                                                server
+           127.0.0.1:40001 +1                                127.0.0.1:7
+     0 ms  ├───────────────────────── dials ──────────────────────────▶│
+     0 ms  ├──────────────────────── "I am 0" ────────────────────────▶│
+     0 ms  ├───────────────────────── dials ──────────────────────────▶│
+     0 ms  ├──────────────────────── "I am 1" ────────────────────────▶│
+     0 ms  │◀───────────────────── closes: reset ──────────────────────┤
+     0 ms  │◀───────────────────── closes: reset ──────────────────────┤`},
+}
+
+// Of a long transcript the middle is left out, in two ways: a connection keeps
+// its first and last events, and the diagram its first and last lines.
+func TestTranscriptLong(t *testing.T) {
+	bubble(t, func(t *testing.T, n *memnet.Network) {
+		c, _ := n.Pipe()
+		for i := range 1000 {
+			fmt.Fprintf(c, "line %d", i*i)
+			time.Sleep(time.Second)
+		}
+		lines := strings.Split(n.Transcript(), "\n")
+		if len(lines) != 2+35+1+20 {
+			t.Errorf("%d lines", len(lines))
+		}
+		if got, want := lines[37], "     34 s  … 346 lines left out"; got != want {
+			t.Errorf("in the middle %q, want %q", got, want)
+		}
+		if last := lines[len(lines)-1]; !strings.Contains(last, "line 998001") {
+			t.Errorf("at the end %q", last)
+		}
+	})
+}
+
+type sender struct {
+	p  *memnet.PacketConn
+	to net.Addr
+}
+
+func (s sender) Write(b []byte) (int, error) { return s.p.WriteTo(b, s.to) }

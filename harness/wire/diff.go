@@ -274,8 +274,9 @@ func (d *differ) rows(rows []diffRow) {
 	}
 	for _, r := range rows {
 		if r.off == d.change.gotEnd && d.change.wantEnd == len(d.want.Msg) {
-			for ; r.off > rows[0].off && len(text) > 0; text = text[1:] {
-				d.wrapped(d.diffColumn(), text[0])
+			if r.off > rows[0].off {
+				d.beneath(d.diffColumn(), text)
+				text = nil
 			}
 			d.remark(r.off, "got ends here: "+count(len(d.got), "octet")+", want "+strconv.Itoa(len(d.want.Msg)))
 		}
@@ -289,9 +290,7 @@ func (d *differ) rows(rows []diffRow) {
 		}
 		d.pair(r.off, r.differs, got, d.want.Msg[r.off:r.off+r.n], s)
 	}
-	for _, s := range text {
-		d.wrapped(d.diffColumn(), s)
-	}
+	d.beneath(d.diffColumn(), text)
 }
 
 func (d *differ) broken(s string) []string {
@@ -372,9 +371,7 @@ func (d *differ) surplus() {
 		end, label := d.extra(off)
 		text := wrap(oneLine(label), lineWidth-d.diffColumn(), true)
 		d.pair(off, true, d.got[off:end], nil, text[0])
-		for _, s := range text[1:] {
-			d.wrapped(d.diffColumn(), s)
-		}
+		d.beneath(d.diffColumn(), text[1:])
 		off = end
 	}
 }

@@ -361,6 +361,9 @@ func shorten(name string, size int) string {
 	if len(name) <= size+4 {
 		return name
 	}
+	if strings.IndexByte(name, '\\') < 0 {
+		return name[:size/2] + "..." + name[len(name)-size/2:]
+	}
 	head, tail := 0, 0
 	for i := 0; tail == 0; {
 		if i <= size/2 {

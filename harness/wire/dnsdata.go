@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -188,6 +189,11 @@ func (w *dnsWalk) characters(name string) bool {
 }
 
 func (w *dnsWalk) allStrings(name string) bool {
+	strings := 0 // there may be 65,535 of them
+	for off := w.off; off < w.limit(); off += 1 + int(w.msg[off]) {
+		strings++
+	}
+	w.fields = slices.Grow(w.fields, strings)
 	for {
 		if !w.characters(name) {
 			return false

@@ -88,25 +88,25 @@ func (w *dnsWalk) pointer(field string, start, octets int) (text string, ok bool
 		return "", false
 	}
 	target := w.target(w.off)
-	to := "pointer to " + hexOffset(target)
 	if why := w.badTarget(target, start, w.off); why != "" {
 		w.fault(w.off, "%s", why)
-		w.field(2, field, to)
+		w.field(2, field, "pointer to "+hexOffset(target))
 		return w.read(start).text, true
 	}
 	n := w.read(target)
 	switch {
 	case n.why != "":
-		w.fault(w.off, "no name can be read at %s: %s", hexOffset(target), n.why)
+		w.fault(w.off, "no name can be read at 0x%02x: %s", target, n.why)
 	case n.end > start:
 		w.fault(w.off, runsOn+pointerSource)
 	case octets <= maxName && octets+n.octets > maxName:
 		w.fault(w.off, "with what it points to, the name has %d octets; 255 are allowed (RFC 1035, 2.3.4; RFC 9267, 3)", octets+n.octets)
 	}
 	if n.why == "" && n.end <= start {
-		to = w.shown(target, n)
+		w.field(2, field, w.shown(target, n))
+	} else {
+		w.field(2, field, "pointer to "+hexOffset(target))
 	}
-	w.field(2, field, to)
 	if w.off == start+2 {
 		return n.text, true
 	}
@@ -117,7 +117,7 @@ func (w *dnsWalk) pointer(field string, start, octets int) (text string, ok bool
 // pointers of a message lead to the same few names.
 func (w *dnsWalk) shown(target int, n dnsName) string {
 	if n.pointer == "" {
-		n.pointer = "pointer to " + hexOffset(target) + " (" + shorten(n.text, 60) + ")"
+		n.pointer = "pointer to " + hexOffset(target) + " (" + shorten(n.text, 40) + ")"
 		w.names[w.known[target]-1] = n
 	}
 	return n.pointer

@@ -106,7 +106,12 @@ func (l *listing) line(s string) {
 
 // wrapped writes text at a column, in as many lines as it takes.
 func (l *listing) wrapped(column int, text string) {
-	for _, s := range wrap(text, lineWidth-column, true) {
+	l.beneath(column, wrap(text, lineWidth-column, true))
+}
+
+// beneath writes lines at a column.
+func (l *listing) beneath(column int, lines []string) {
+	for _, s := range lines {
 		l.text(column, s)
 		l.line("")
 	}
@@ -185,9 +190,7 @@ func (l *listing) field(f Field) {
 		}
 		text = l.row(at, min(at+rowOctets, f.End()), text)
 	}
-	for _, s := range text {
-		l.wrapped(l.textColumn(), s)
-	}
+	l.beneath(l.textColumn(), text)
 }
 
 // short writes a field that takes one line, as nearly all of them do, without
@@ -273,9 +276,7 @@ func (l *listing) end() {
 		l.text(l.textColumn(), text)
 		beneath := l.note(m.Off, m, nil)
 		l.line("")
-		for _, s := range beneath {
-			l.wrapped(l.textColumn(), s)
-		}
+		l.beneath(l.textColumn(), beneath)
 	}
 }
 

@@ -362,7 +362,7 @@ func shorten(name string, size int) string {
 		return name
 	}
 	if strings.IndexByte(name, '\\') < 0 {
-		return name[:size/2] + "..." + name[len(name)-size/2:]
+		return name[:size/2] + "…" + name[len(name)-size/2:]
 	}
 	head, tail := 0, 0
 	for i := 0; tail == 0; {
@@ -374,7 +374,7 @@ func shorten(name string, size int) string {
 		}
 		i += charLen(name[i:])
 	}
-	return name[:head] + "..." + name[tail:]
+	return name[:head] + "…" + name[tail:]
 }
 
 // charLen returns how long the character is that an escaped text begins with: 1,

@@ -13,15 +13,16 @@ import (
 
 // ParseHex reads annotated hex, such as the goldens below testdata:
 //
-//	# The query for example.com A, by hand.
-//	# RFC 1035, section 4.1.2
+//	# A name and a pointer to it (RFC 1035, section 4.1.4).
 //
-//	# question 1 of 1
-//	0x0c: 07 65 78 61 6d 70 6c 65  # QNAME 7 "example"
-//	0x14: 03 63 6f 6d
-//	                               # 3 "com"; an indented remark goes on
+//	# the first name
+//	0x00: 07 65 78 61 6d 70 6c 65  # 7 "example"
+//	0x08: 03 63 6f 6d              # 3 "com"; an indented remark goes on
 //	                               # with the one above
-//	0x18: 00                       # end of example.com.
+//	0x0c: 00                       # the end
+//
+//	# the second name
+//	0x0d: c0 00                    # pointer to 0x00
 //
 // A row holds octets of two hex digits each, in any grouping, and what they
 // mean behind "#". It begins a Field; a row without "#" goes on with the field

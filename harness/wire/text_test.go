@@ -57,12 +57,12 @@ func TestShorten(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{``, ``},
 		{`abcdefghijkl`, `abcdefghijkl`}, // no shorter with dots in it
-		{`abcdefghijklm`, `abcd...jklm`},
-		{`abc\.efghijklm`, `abc...jklm`},
-		{`ab\007fghijklm`, `ab...jklm`},
-		{`abcd\\ghij\.klm`, `abcd...klm`},
-		{`abcdefghi\007m`, `abcd...m`},
-		{`\\\\\\\\\\\\\\`, `\\\\...\\\\`},
+		{`abcdefghijklm`, `abcd…jklm`},
+		{`abc\.efghijklm`, `abc…jklm`},
+		{`ab\007fghijklm`, `ab…jklm`},
+		{`abcd\\ghij\.klm`, `abcd…klm`},
+		{`abcdefghi\007m`, `abcd…m`},
+		{`\\\\\\\\\\\\\\`, `\\\\…\\\\`},
 	}
 	for _, tt := range tests {
 		if got := shorten(tt.text, 8); got != tt.want {

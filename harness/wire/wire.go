@@ -9,8 +9,15 @@
 //		r.Errorf("Append(nil, m)\n\n%s", diff)
 //	}
 //
-// No line that it writes is longer than 72 columns, so that it stays within 80
-// after the indentation of go test.
+// In the text of a failure, d.Dump(wire.Mark{Off: next, Note: "you went on
+// here"}) shows a message with the place that matters.
+//
+// Listings and differences have lines of at most 72 columns, so that they stay
+// within 80 after the indentation of go test, and no colour.
+//
+// How a message is read, written, listed and compared does not depend on its
+// protocol. What is known of a protocol is a function such as DNS, and an entry
+// in protocols.
 package wire
 
 // Dissection is a message and what its bytes mean. The zero value is an empty

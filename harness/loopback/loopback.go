@@ -76,7 +76,7 @@ func Run(t *testing.T, number int, f func(l *L)) {
 	l.stage = stage.New(rule.New(t, number), false, nil)
 	l.R = l.stage.R
 	l.stage.Begin()
-	found := stuck.Watch{Mine: l.mine, Looks: looks}.Until(l.stage.Main(func() { f(l) }))
+	found := stuck.Watch{Mine: l.mine, Still: still, Looks: looks}.Until(l.stage.Main(func() { f(l) }))
 	if found.Kind != stuck.Done {
 		text := l.standstill(found)
 		l.stage.Close()
@@ -101,6 +101,14 @@ func Run(t *testing.T, number int, f func(l *L)) {
 
 // mine says whether a goroutine is one of the test's.
 func (l *L) mine(g stuck.Goroutine) bool { return !l.before[g.ID] }
+
+// still says whether goroutines that are all blocked stay so. MustBeQuiet comes
+// to an end by itself.
+func still(all []stuck.Goroutine) bool {
+	return !slices.ContainsFunc(all, func(g stuck.Goroutine) bool {
+		return g.In("github.com/example/netkata/harness/loopback.(*L).MustBeQuiet")
+	})
+}
 
 // standstill explains what the watch has found.
 func (l *L) standstill(found stuck.Finding) string {

@@ -4,15 +4,19 @@ package demo
 
 import (
 	"flag"
+	"fmt"
 	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
+
+	"github.com/example/netkata/harness/internal/stuck"
 )
 
 var update = flag.Bool("update", false, "write what the demos print into the files of what they should")
@@ -30,7 +34,7 @@ func Main(m *testing.M, folder string) {
 	}
 	binary, dir = filepath.Join(temp, "demo.test"), folder
 	args := []string{"test", "-c", "-o", binary}
-	if race {
+	if stuck.Race {
 		args = append(args, "-race")
 	}
 	if out, err := exec.Command("go", append(args, "./"+folder)...).CombinedOutput(); err != nil {
@@ -77,6 +81,7 @@ var changes = []struct {
 	{regexp.MustCompile(`(?m)^(?:--- |PASS|FAIL|exit status|\s*\.go:).*\n`), ""}, // go test's own
 	{regexp.MustCompile(`(?m)^    (\w+_test\.go):\d+: `), "    $1: "},
 	{regexp.MustCompile(`\b(rapid\.seed=)\d+`), "${1}N"},
+	{regexp.MustCompile(`(not done after )2s`), "${1}1s"}, // with the race detector
 	{regexp.MustCompile(`(failed after )\d+`), "${1}N"},
 	{regexp.MustCompile(`(hoards memory: )\d+`), "${1}N"},
 	{regexp.MustCompile(`(Meanwhile ).*( of fake time)`), "${1}a span${2}"},
@@ -92,6 +97,7 @@ func output(t *testing.T, run string) string {
 	t.Helper()
 	cmd := exec.Command(binary, "-test.timeout=1m", "-test.run", "^("+run+")$")
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), fmt.Sprint("GOMAXPROCS=", runtime.GOMAXPROCS(0))) // go test -cpu
 	b, err := cmd.CombinedOutput()
 	text := string(b)
 	for _, c := range changes {

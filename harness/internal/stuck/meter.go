@@ -6,11 +6,17 @@ import (
 	"time"
 )
 
-const (
-	cpuLimit  = time.Second     // of processor time without progress, and as much on the clock
-	cpuTotal  = 5 * time.Second // of processor time in all
-	heapLimit = 512 << 20       // octets added to the heap
-)
+const heapLimit = 512 << 20 // octets added to the heap
+
+// limits returns those of processor time: without progress (and as much must
+// have passed on the clock), and in all. The race detector makes everything
+// slower, and most of all what wakes many goroutines.
+func limits() (idle, total time.Duration) {
+	if Race {
+		return 2 * time.Second, 30 * time.Second
+	}
+	return time.Second, 5 * time.Second
+}
 
 // Meter measures what the process uses while the learner's code runs. The zero
 // value begins to measure when Over is called for the first time.
@@ -32,11 +38,12 @@ func (m *Meter) Over() string {
 		}
 	}
 	cpu := cpuTime()
-	if time.Since(m.since) > cpuLimit && cpu-m.cpu > cpuLimit {
-		return fmt.Sprintf("is not done after %v of processor time: an endless loop, or far too much work", cpuLimit)
+	idle, total := limits()
+	if time.Since(m.since) > idle && cpu-m.cpu > idle {
+		return fmt.Sprintf("is not done after %v of processor time: an endless loop, or far too much work", idle)
 	}
-	if cpu-m.first > cpuTotal {
-		return fmt.Sprintf("is not done after %v of processor time, though it gets on: it never ends, or is far too much work", cpuTotal)
+	if cpu-m.first > total {
+		return fmt.Sprintf("is not done after %v of processor time, though it gets on: it never ends, or is far too much work", total)
 	}
 	if grown := heapOctets() - m.heap; grown > heapLimit {
 		return fmt.Sprintf("hoards memory: %d MiB so far, and not done", grown>>20)

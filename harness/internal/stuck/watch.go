@@ -9,7 +9,7 @@ import (
 
 const (
 	tick      = 5 * time.Millisecond
-	ticksLook = 20 // from one look at the goroutines to the next
+	lookPause = 100 * time.Millisecond // from one look at the goroutines to the next
 )
 
 // Watch looks after some goroutines from outside, in real time.
@@ -19,8 +19,8 @@ type Watch struct {
 	// Still says of them, when each of them is blocked, whether they stay so.
 	// Nil: they do.
 	Still func([]Goroutine) bool
-	// Looks is how many looks in a row, a tenth of a second apart, must find them
-	// unchanged; three times as many while others in the process are at
+	// Looks is how many looks in a row, a tenth of a second apart or more, must
+	// find them unchanged; three times as many while others in the process are at
 	// work, who might wake them.
 	Looks int
 	// Empty has the watch end once there are no such goroutines. It then looks at
@@ -54,21 +54,25 @@ func (w Watch) Until(done <-chan struct{}) Finding {
 	defer t.Stop()
 	var meter Meter
 	var last look
-	every := ticksLook
+	pause := lookPause
 	if w.Empty {
-		every = 1
+		pause = tick
 		if last = w.look(); len(last.mine) == 0 {
 			return Finding{}
 		}
 	}
-	for n := 1; ; n++ {
+	for {
 		select {
 		case <-done:
 			return Finding{}
 		case <-t.C:
 		}
 		text := meter.Over()
-		if text == "" && n%every != 0 {
+		if text == "" && time.Since(last.at) < max(pause, 20*last.cost) {
+			continue
+		}
+		if text == "" && w.worked(&last) {
+			meter.Progress()
 			continue
 		}
 		now := w.look()
@@ -87,10 +91,20 @@ func (w Watch) Until(done <-chan struct{}) Finding {
 	}
 }
 
+// worked says whether something got done since the last look, and if so lets
+// that be one: nobody is stuck, so there is no need to look at every stack.
+func (w Watch) worked(last *look) bool {
+	if w.Work == nil || w.Work() == last.work {
+		return false
+	}
+	*last = look{at: time.Now(), work: w.Work()}
+	return true
+}
+
 // AtWork gives goroutines a moment to end or to wait, and says whether one of
 // them still uses the processor after that.
 func AtWork(mine func(Goroutine) bool) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second/2)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second/10)
 	defer cancel()
 	found := Watch{Mine: mine, Looks: 10, Empty: true}.Until(ctx.Done())
 	return ctx.Err() != nil || found.Kind == Busy
@@ -98,6 +112,8 @@ func AtWork(mine func(Goroutine) bool) bool {
 
 // look is what one look at the goroutines found.
 type look struct {
+	at     time.Time
+	cost   time.Duration // how long it took
 	mine   []Goroutine
 	who    uint64 // a hash of who they are
 	what   uint64 // and of where each of them waits
@@ -117,8 +133,9 @@ func (l *look) compare(last look) {
 	}
 }
 
-func (w Watch) look() look {
-	var l look
+func (w Watch) look() (l look) {
+	l.at = time.Now()
+	defer func() { l.cost = time.Since(l.at) }()
 	for i, g := range All() {
 		switch {
 		case w.Mine(g):

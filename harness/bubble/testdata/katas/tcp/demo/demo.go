@@ -141,6 +141,18 @@ func Cut(conn net.Conn) error {
 	return err
 }
 
+// Message takes what one Read gives for a line.
+func Message(conn net.Conn) error {
+	defer conn.Close()
+	b := make([]byte, 100)
+	n, err := conn.Read(b)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Write(b[:n])
+	return err
+}
+
 var slots = make(chan int, 1)
 
 // Slot waits for a channel of the package.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/example/netkata/harness/bubble"
 	"github.com/example/netkata/harness/bubble/testdata/katas/tcp/demo"
+	"github.com/example/netkata/harness/memnet"
 )
 
 // echo sends a line to handle and wants it back.
@@ -143,6 +144,14 @@ func TestProperty(t *testing.T) {
 		if string(got) != line || err != nil {
 			b.Errorf("sent %q\ngot  %q", line, got)
 		}
+	})
+}
+
+func TestPropertyScript(t *testing.T) {
+	bubble.Property(t, 1, func(rt *rapid.T, b *bubble.B) {
+		script := memnet.Scripts(6, time.Second, memnet.StreamFaults[:2]...).Draw(rt, "script")
+		b.Net.Disturb(memnet.FromDialer(), script)
+		echo(b, demo.Message)
 	})
 }
 

@@ -173,8 +173,8 @@ func (c *check) judgeStands(ctx context.Context, r *result, all []*stand) {
 	r.note = fmt.Sprintf("%d solutions, %d of them from the cache", len(all), len(all)-fresh)
 }
 
-// judgeStand fills in what became of s. Only what is as it should be is kept in
-// the cache: what is not, its author will want to see again.
+// judgeStand fills in what became of s. Only what is as it should be is taken
+// from the cache: what is not, its author will want to see again.
 func (c *check) judgeStand(ctx context.Context, s *stand, track key) {
 	if s.broken != "" {
 		return
@@ -193,9 +193,7 @@ func (c *check) judgeStand(ctx context.Context, s *stand, track key) {
 	if v.First != nil {
 		s.Kind, s.Rule, s.Text = v.First.Kind, v.First.Rule, v.First.Text
 	}
-	if s.fault() == "" {
-		c.cache.put(id, s.ended)
-	}
+	c.cache.put(id, s.ended)
 }
 
 // judgeOverlay runs the tests of a kata with s in the reference's place.

@@ -51,6 +51,7 @@ func FuzzParseHex(f *testing.F) {
 		"2A17 0100\n\n# two\n# lines\n00",          // groups, capitals, a section
 		"00 # a\n   # b\n01\n",                     // remarks and rows that go on
 		"00 #\n# ! 0x00 why\n#     and how\n",      // a fault
+		"#! 0x0\twhy",                              // a tab, which is written as a space
 		"# ! 0x00 why",                             // a fault of nothing
 		"0000:00\n1:\t01\r\n",                      // other people's offsets and line ends
 		"\ufeff00 # é…\n",                          // characters of several octets

@@ -68,6 +68,7 @@ func (r *hexReader) line(line string) error {
 		return err
 	}
 	code, remark, hasRemark := strings.Cut(line, "#")
+	remark = strings.ReplaceAll(remark, "\t", " ") // as Hex would write it
 	switch {
 	case strings.TrimSpace(code) != "":
 		return r.row(code, strings.TrimSpace(remark), hasRemark)

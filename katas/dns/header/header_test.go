@@ -195,7 +195,7 @@ func thereAndBack(msg []byte) string {
 		return fmt.Sprintf("Append(nil, %s): %v", show(h), err)
 	}
 	if !bytes.Equal(got, msg) {
-		return "Parse, then Append, gave other octets (want: those parsed)\n\n" + wire.Diff(got, dissect(msg))
+		return "Parse, then Append, gave other octets (want: those parsed)\n\n" + wire.Diff(got, wire.DNSHeader(msg))
 	}
 	return ""
 }
@@ -302,7 +302,7 @@ func mustAppend(r *rule.R, b []byte, h header.Header, want []byte) {
 		r.Fatalf("b began with % x; after Append it begins with % x", before, got[:min(len(before), len(got))])
 	}
 	if !bytes.Equal(got, want) {
-		r.Fatalf("Append(b, %s) appended\n\n%s", show(h), wire.Diff(got[len(before):], dissect(want[len(before):])))
+		r.Fatalf("Append(b, %s) appended\n\n%s", show(h), wire.Diff(got[len(before):], wire.DNSHeader(want[len(before):])))
 	}
 }
 
@@ -330,16 +330,7 @@ func flags(word uint16) []byte {
 }
 
 // dump shows msg as a header: no more of it matters here.
-func dump(msg []byte) string { return dissect(msg[:min(len(msg), header.Len)]).Dump() }
-
-// dissect takes a header apart, whose counts nothing here can back.
-func dissect(msg []byte) wire.Dissection {
-	d := wire.DNS(msg)
-	if len(msg) >= header.Len {
-		d.Faults = nil
-	}
-	return d
-}
+func dump(msg []byte) string { return wire.DNSHeader(msg[:min(len(msg), header.Len)]).Dump() }
 
 func octets(n int) string {
 	if n == 1 {

@@ -539,7 +539,7 @@ func mustAppend(r *rule.R, b []byte, text string, want []byte) {
 		r.Fatalf("Append(b, %s): %v", quote(text), err)
 	}
 	if !bytes.Equal(got, want) {
-		r.Fatalf("Append(b, %s), b has %d octets\n\n%s", quote(text), len(b), wire.Diff(got, named(want, len(b))))
+		r.Fatalf("Append(b, %s), b has %d octets\n\n%s", quote(text), len(b), wire.Diff(got, wire.DNSName(want, len(b))))
 	}
 }
 
@@ -579,11 +579,8 @@ func quote(text string) string {
 
 // show lists msg, with a mark where Parse begins.
 func show(msg []byte, off int) string {
-	return named(msg, off).Dump(wire.Mark{Off: off, Note: "Parse begins here"})
+	return wire.DNSName(msg, off).Dump(wire.Mark{Off: off, Note: "Parse begins here"})
 }
-
-// named is msg with the name at off taken apart.
-func named(msg []byte, off int) wire.Dissection { return wire.Bytes(msg) }
 
 // chain returns a message with com. at its beginning, then pointers, each to the
 // one before, as far as offsets of fourteen bits reach; and where the last one is.

@@ -67,10 +67,13 @@ func (n *Network) post(d *datagram) {
 	for _, r := range n.rulesFor(d) {
 		released = append(released, r.judge(&f)...)
 	}
-	if f.spoof {
-		n.spoof(d)
+	if forged := n.forge(d, f); forged != nil {
+		n.logSent(forged, fate{copies: 1})
+		n.logSent(d, f) // before anybody can answer
+		n.arrive(forged)
+	} else {
+		n.logSent(d, f)
 	}
-	n.logSent(d, f)
 	n.carry(d, f)
 	for _, held := range released {
 		if n.transit.remove(held) {
@@ -132,29 +135,31 @@ func (n *Network) arrive(d *datagram) {
 
 const strangersPort = 666
 
-// spoof has a stranger send its own version of the datagram.
-func (n *Network) spoof(d *datagram) {
-	forged := slices.Clone(d.payload)
+// forge returns a stranger's version of the datagram, nil when there is none.
+func (n *Network) forge(d *datagram, f fate) *datagram {
+	if !f.spoof {
+		return nil
+	}
+	payload := slices.Clone(d.payload)
 	if n.Forge != nil {
-		forged = n.Forge(forged)
-	} else if len(forged) > 0 {
-		forged[len(forged)-1]++
+		payload = n.Forge(payload)
+	} else if len(payload) > 0 {
+		payload[len(payload)-1]++
 	}
 	from := netip.AddrPortFrom(d.from.Addr(), strangersPort)
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.party(from, "stranger")
-	n.mu.Unlock()
-	s := &datagram{from: from, to: d.to, payload: forged, sent: d.sent}
-	n.logSent(s, fate{copies: 1})
-	n.arrive(s)
+	return &datagram{from: from, to: d.to, payload: payload, sent: d.sent}
 }
 
 // transit holds the delayed datagrams, by when they are due. Two timers of one
 // instant fire in any order, so whichever fires delivers all that are due, in
 // the order in which they were sent.
 type transit struct {
-	mu   sync.Mutex
-	list []*datagram
+	arriving sync.Mutex // one after the other
+	mu       sync.Mutex
+	list     []*datagram
 }
 
 func (n *Network) delay(d *datagram, by time.Duration) {
@@ -164,6 +169,8 @@ func (n *Network) delay(d *datagram, by time.Duration) {
 }
 
 func (n *Network) arriveDue() {
+	n.transit.arriving.Lock()
+	defer n.transit.arriving.Unlock()
 	now := time.Now()
 	for {
 		d := n.transit.next(now)

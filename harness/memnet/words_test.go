@@ -375,8 +375,8 @@ var transcripts = []play{
 			fmt.Fprintf(sender{c, server.LocalAddr()}, "question %d", i+1)
 			c.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
 			c.ReadFrom(make([]byte, 100))
+			synctest.Wait()
 		}
-		synctest.Wait()
 	}, `
            client                     resolver                  stranger
            127.0.0.1:40001          127.0.0.1:53           127.0.0.1:666

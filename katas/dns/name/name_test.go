@@ -209,8 +209,8 @@ func TestPointer(t *testing.T) {
 			golden := wire.Load(t, "dns/name/"+tt.file)
 			got, next, err := parse(r, golden.Msg, tt.off)
 			if err != nil || got != tt.want || next != tt.next {
-				r.Errorf("%s\n\n%s\n%s", results(tt.off, got, next, err, tt.want, tt.next),
-					"testdata/dns/name/"+tt.file, golden.Dump(wire.Mark{Off: tt.off, Note: "Parse begins here"}))
+				r.Errorf("%s\n\n%s", results(tt.off, got, next, err, tt.want, tt.next),
+					golden.Dump(wire.Mark{Off: tt.off, Note: "Parse begins here"}))
 			}
 		})
 	}

@@ -241,9 +241,11 @@ func TestClose(t *testing.T) {
 
 // Any lines, over a network that cuts, joins and delays (RFC 9293, section 2.2).
 func TestAnyNetwork(t *testing.T) {
-	text := rapid.StringMatching(`[a-zQUIT\r\n]{0,20}`)
+	word := rapid.OneOf(rapid.StringMatching(`[a-z ]{0,12}`), rapid.SampledFrom([]string{"QUIT", "QUI", "QUITE", "quit"}))
+	end := rapid.SampledFrom([]string{"\n", "\r\n"})
+	line := rapid.Custom(func(t *rapid.T) string { return word.Draw(t, "word") + end.Draw(t, "end") })
 	bubble.Property(t, 3, func(rt *rapid.T, b *bubble.B) {
-		said := strings.Join(rapid.SliceOfN(text, 0, 5).Draw(rt, "said"), "\n")
+		said := strings.Join(rapid.SliceOfN(line, 0, 5).Draw(rt, "lines"), "") + word.Draw(rt, "last")
 		faults := memnet.Scripts(len(said), time.Second, memnet.Cut, memnet.Chop, memnet.Coalesce, memnet.Stall)
 		b.Net.Disturb(memnet.FromDialer(), faults.Draw(rt, "script"))
 		c := begin(b)

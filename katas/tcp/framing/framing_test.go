@@ -314,6 +314,27 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// What is written stays as it is, and so does the room behind it (io, Writer).
+func TestPayload(t *testing.T) {
+	r := rule.New(t, 12)
+	const around = "hello, and what stands behind it"
+	whole := []byte(around)
+	for _, tt := range []struct {
+		call string
+		f    func(payload []byte) error
+	}{
+		{"Append(nil, payload)", func(payload []byte) error { _, err := appendTo(r, nil, payload); return err }},
+		{"WriteFrame(w, payload)", func(payload []byte) error { return write(r, io.Discard, payload) }},
+	} {
+		if err := tt.f(whole[:5]); err != nil {
+			r.Fatalf("%s: %v", tt.call, err)
+		}
+		if string(whole) != around {
+			r.Fatalf("%s, with the first five bytes of\n%q, which is\n%q now", tt.call, around, whole)
+		}
+	}
+}
+
 // A payload stays what it is, whatever is read after it (bufio, Scanner.Bytes is
 // the other way).
 func TestOwner(t *testing.T) {

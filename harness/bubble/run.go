@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,8 +19,14 @@ import (
 const (
 	patience = 24 * time.Hour   // of fake time, until a test is given up
 	grace    = 10 * time.Minute // of fake time, for goroutines to end after a test
-	looks    = 5                // in real time, a tenth of a second apart
+	looks    = 5                // of a Watch, in real time
 )
+
+// pause is the real time between looks at a bubble. When one was stuck, it is
+// soon seen that the next one is as well.
+var pause atomic.Int64
+
+func init() { pause.Store(int64(4 * stuck.Tick)) }
 
 // run plays f in a bubble, watches it from outside, and reports to r. draw says
 // that it is one input of a property.
@@ -36,9 +43,11 @@ func run(t *testing.T, r *rule.R, draw bool, f func(b *B)) {
 		defer func() { crash = recover() }()
 		synctest.Test(t, func(*testing.T) { b.play(f) })
 	}()
-	found := stuck.Watch{Mine: b.mine, Still: holdUp, Looks: looks, Work: b.work}.Until(done)
+	watch := stuck.Watch{Mine: b.mine, Still: holdUp, Pause: time.Duration(pause.Load()), Looks: looks, Work: b.work}
+	found := watch.Until(done)
 	switch {
 	case found.Kind != stuck.Done:
+		pause.Store(int64(stuck.Tick))
 		b.stage.Close()
 		b.stage.Abandon(found.Kind == stuck.Busy && b.atWork(), b.standstill(found))
 	case strings.HasPrefix(fmt.Sprint(crash), "deadlock: "):

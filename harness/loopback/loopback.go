@@ -15,14 +15,15 @@
 //	}
 //
 // The time is the real one, so a test must not measure it. Whatever hangs is a
-// failure of the rule that says who waits where, a second and a half after
-// nothing moves any more; so is a goroutine that the test leaves behind. The
+// failure of the rule that says who waits where, once nothing has moved for a
+// second and a half; so is a goroutine that the test leaves behind. The
 // other tests of the package go on. Tests that run at the same time (t.Parallel)
 // would be taken for each other's.
 package loopback
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -43,10 +44,15 @@ const (
 	// so that nothing hangs for ever, and not to be tested.
 	Limit = 10 * time.Second
 
-	looks = 15   // a tenth of a second apart
-	ticks = 20   // of a Watch in that time
-	spins = 1000 // failures of Accept in a row, which are a busy loop
+	pause = 100 * time.Millisecond // from one look at the goroutines to the next
+	spins = 1000                   // failures of Accept in a row, which are a busy loop
 )
+
+// looks is how many looks in a row show that nobody moves. When that has
+// happened, the next test is not given as many.
+var looks atomic.Int64
+
+func init() { looks.Store(15) }
 
 // L is the test. Its R reports failures of the rule, from any goroutine. What the
 // methods of L make is closed at the end, and has a deadline until then: Limit.
@@ -76,23 +82,22 @@ func Run(t *testing.T, number int, f func(l *L)) {
 	l.stage = stage.New(rule.New(t, number), false, nil)
 	l.R = l.stage.R
 	l.stage.Begin()
-	found := stuck.Watch{Mine: l.mine, Still: still, Looks: looks}.Until(l.stage.Main(func() { f(l) }))
+	watch := stuck.Watch{Mine: l.mine, Still: still, Pause: pause, Looks: int(looks.Load()), Patience: 2 * Limit}
+	found := watch.Until(l.stage.Main(func() { f(l) }))
 	if found.Kind != stuck.Done {
+		looks.Store(5)
 		text := l.standstill(found)
 		l.stage.Close()
 		go l.end()
 		l.stage.Abandon(stuck.AtWork(l.mine), text)
 	}
 	go l.end()
-	patience := looks * ticks
-	if l.stage.Failed() {
-		patience = ticks // that something is left over is no news then
-	}
-	left := stuck.Watch{Mine: l.mine, Looks: patience, Empty: true}.Until(nil)
+	left := l.empty(l.mine)
 	switch {
-	case left.Kind == stuck.Busy:
+	case left.Kind == stuck.Busy, left.Kind == stuck.Late:
 		l.stage.Abandon(true, l.standstill(left))
 	case left.Kind == stuck.Stuck && !l.stage.Failed():
+		looks.Store(5)
 		l.stage.Tell(stuck.AreLeft(left.Goroutines) + " after the end of the test, with every\n" +
 			"connection closed and the context cancelled:\n\n" + l.stage.Who(left.Goroutines, nil))
 	}
@@ -112,8 +117,11 @@ func still(all []stuck.Goroutine) bool {
 
 // standstill explains what the watch has found.
 func (l *L) standstill(found stuck.Finding) string {
-	if found.Kind == stuck.Stuck {
-		return "Nobody gets any further, and nothing has moved for a second and a half:\n\n" + l.stage.Who(found.Goroutines, nil)
+	switch found.Kind {
+	case stuck.Stuck:
+		return "Nobody gets any further, and nothing has moved for some time:\n\n" + l.stage.Who(found.Goroutines, nil)
+	case stuck.Late:
+		return fmt.Sprintf("The test is not done after %v:\n\n%s", 2*Limit, l.stage.Who(found.Goroutines, nil))
 	}
 	atWork := slices.DeleteFunc(slices.Clone(found.Goroutines), stuck.Goroutine.Blocked)
 	return stuck.Wrap("The test "+found.Text+".") + "\n\n" + l.stage.Who(atWork, nil)
@@ -150,14 +158,20 @@ func (l *L) Cleanup(f func()) { l.stage.Cleanup(f) }
 func (l *L) MustBeQuiet() {
 	l.T().Helper()
 	me := stuck.Self().ID
-	left := stuck.Watch{
-		Mine:  func(g stuck.Goroutine) bool { return l.mine(g) && g.ID != me },
-		Looks: ticks * looks,
-		Empty: true,
-	}.Until(nil)
+	left := l.empty(func(g stuck.Goroutine) bool { return l.mine(g) && g.ID != me })
 	if left.Kind != stuck.Done {
+		looks.Store(5)
 		l.Errorf("%s:\n\n%s", stuck.AreLeft(left.Goroutines), l.stage.Who(left.Goroutines, nil))
 	}
+}
+
+// empty waits until there are no such goroutines, or those that there are stay.
+func (l *L) empty(mine func(stuck.Goroutine) bool) stuck.Finding {
+	w := stuck.Watch{Mine: mine, Pause: stuck.Tick, Looks: int(looks.Load() * int64(pause/stuck.Tick)), Empty: true, Patience: 2 * Limit}
+	if l.stage.Failed() {
+		w.Looks = 20 // that something is left over is no news then
+	}
+	return w.Until(nil)
 }
 
 // Listener is a listener whose connections are *net.TCPConn.

@@ -86,6 +86,8 @@ var changes = []struct {
 	{regexp.MustCompile(`(hoards memory: )\d+`), "${1}N"},
 	{regexp.MustCompile(`(Meanwhile ).*( of fake time)`), "${1}a span${2}"},
 	{regexp.MustCompile(`(tcp4? 127\.0\.0\.1:)\d+`), "${1}N"},
+	{regexp.MustCompile(`─+`), "─"}, // how wide a transcript is, is package memnet's business
+	{regexp.MustCompile(`(\S) {3,}`), "$1   "},
 	{regexp.MustCompile(`(?m)[ \t]+$`), ""},
 	{regexp.MustCompile(`(?m)^(goroutine )\d+( .*bubble )\d+`), "${1}N${2}N"},
 	{regexp.MustCompile(`(?m)^created by .*\n|^\t/.*\n|^\t.*\.go:\d+.*\n`), ""},

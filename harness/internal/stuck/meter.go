@@ -21,6 +21,7 @@ func limits() (idle, total time.Duration) {
 // Meter measures what the process uses while the learner's code runs. The zero
 // value begins to measure when Over is called for the first time.
 type Meter struct {
+	limit time.Duration // of processor time; 0 for the usual ones
 	since time.Time     // when it began, or the last progress
 	cpu   time.Duration // used until then
 	first time.Duration // used until it began
@@ -39,6 +40,9 @@ func (m *Meter) Over() string {
 	}
 	cpu := cpuTime()
 	idle, total := limits()
+	if m.limit > 0 {
+		idle, total = m.limit, m.limit
+	}
 	if time.Since(m.since) > idle && cpu-m.cpu > idle {
 		return fmt.Sprintf("is not done after %v of processor time: an endless loop, or far too much work", idle)
 	}

@@ -9,15 +9,15 @@ import (
 
 const dump = `goroutine 7 [running]:
 main.main()
-	/home/me/netkata/harness/x.go:3 +0x3d
+	/src/netkata/harness/x.go:3 +0x3d
 
 goroutine 26 [sync.WaitGroup.Wait (durable), 2 minutes, synctest bubble 1]:
 sync.(*WaitGroup).Wait(0x21019429c160)
 	/usr/local/go/src/sync/waitgroup.go:206 +0x85
 example.com/netkata/katas/tcp/serve.(*server).drain.func1(...)
-	/home/me/netkata/katas/tcp/serve/serve.go:15 +0x10f
+	/src/netkata/katas/tcp/serve/serve.go:15 +0x10f
 created by example.com/netkata/katas/tcp/serve_test.TestDrain in goroutine 25
-	/home/me/netkata/katas/tcp/serve/serve_test.go:40 +0x277
+	/src/netkata/katas/tcp/serve/serve_test.go:40 +0x277
 
 goroutine 28 gp=0xc0 m=nil [sync.Mutex.Lock, locked to thread, synctest bubble 12 labels:{"a": "b"}]:
 example.com/m/slices.Sort[...]({0x1, 0x2})
@@ -27,13 +27,13 @@ example.com/m/slices.Sort[...]({0x1, 0x2})
 // What the runtime prints, in Go 1.26, with all that it may add to a head.
 func TestParse(t *testing.T) {
 	want := []Goroutine{
-		{ID: 7, State: "running", Calls: []Call{{"main.main", "/home/me/netkata/harness/x.go", 3}}},
+		{ID: 7, State: "running", Calls: []Call{{"main.main", "/src/netkata/harness/x.go", 3}}},
 		{ID: 26, State: "sync.WaitGroup.Wait", Durable: true, Bubble: 1, Parent: 25,
 			Calls: []Call{
 				{"sync.(*WaitGroup).Wait", "/usr/local/go/src/sync/waitgroup.go", 206},
-				{"example.com/netkata/katas/tcp/serve.(*server).drain.func1", "/home/me/netkata/katas/tcp/serve/serve.go", 15},
+				{"example.com/netkata/katas/tcp/serve.(*server).drain.func1", "/src/netkata/katas/tcp/serve/serve.go", 15},
 			},
-			Creator: Call{"example.com/netkata/katas/tcp/serve_test.TestDrain", "/home/me/netkata/katas/tcp/serve/serve_test.go", 40}},
+			Creator: Call{"example.com/netkata/katas/tcp/serve_test.TestDrain", "/src/netkata/katas/tcp/serve/serve_test.go", 40}},
 		{ID: 28, State: "sync.Mutex.Lock", Bubble: 12,
 			Calls: []Call{{"example.com/m/slices.Sort[...]", "C:/netkata/solutions/tcp/serve/serve.go", 9}}},
 	}
@@ -65,8 +65,8 @@ func TestAll(t *testing.T) {
 }
 
 const (
-	echoGo   = "/home/me/netkata/katas/tcp/echo/echo.go"
-	echoTest = "/home/me/netkata/katas/tcp/echo/echo_test.go"
+	echoGo   = "/src/netkata/katas/tcp/echo/echo.go"
+	echoTest = "/src/netkata/katas/tcp/echo/echo_test.go"
 	memnet   = "github.com/example/netkata/harness/memnet."
 )
 

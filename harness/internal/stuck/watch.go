@@ -1,16 +1,13 @@
 package stuck
 
 import (
-	"context"
 	"hash/maphash"
 	"slices"
 	"time"
 )
 
-const (
-	tick      = 5 * time.Millisecond
-	lookPause = 100 * time.Millisecond // from one look at the goroutines to the next
-)
+// Tick is how often a Watch measures, and the shortest Pause.
+const Tick = 5 * time.Millisecond
 
 // Watch looks after some goroutines from outside, in real time.
 type Watch struct {
@@ -19,16 +16,20 @@ type Watch struct {
 	// Still says of them, when each of them is blocked, whether they stay so.
 	// Nil: they do.
 	Still func([]Goroutine) bool
-	// Looks is how many looks in a row, a tenth of a second apart or more, must
-	// find them unchanged; three times as many while others in the process are at
-	// work, who might wake them.
+	// Pause is at least the time from one look at them to the next.
+	Pause time.Duration
+	// Looks is how many looks in a row must find them unchanged; three times as
+	// many while others in the process are at work, who might wake them.
 	Looks int
-	// Empty has the watch end once there are no such goroutines. It then looks at
-	// every tick (5 ms).
+	// Empty has the watch end once there are no such goroutines.
 	Empty bool
+	// Patience is how long it takes at most; 0 has no end.
+	Patience time.Duration
 	// Work counts what gets done, so that hard work is not taken for an endless
 	// loop. It may be nil.
 	Work func() uint64
+
+	limit time.Duration // of processor time; 0 for the usual ones
 }
 
 // Finding is why a Watch ended.
@@ -45,21 +46,23 @@ const (
 	Done  Kind = iota // what was waited for has happened
 	Stuck             // nobody gets on any more
 	Busy              // somebody uses the processor, or memory, without end
+	Late              // neither, but it has taken too long
 )
 
 // Until waits until done is closed (it may be nil), or until there is something
 // to report.
 func (w Watch) Until(done <-chan struct{}) Finding {
-	t := time.NewTicker(tick)
+	t := time.NewTicker(Tick)
 	defer t.Stop()
-	var meter Meter
+	began := time.Now()
+	meter := Meter{limit: w.limit}
 	var last look
-	pause := lookPause
 	if w.Empty {
-		pause = tick
 		if last = w.look(); len(last.mine) == 0 {
 			return Finding{}
 		}
+	} else {
+		last.at = time.Now() // most are done before there is any need to look
 	}
 	for {
 		select {
@@ -68,7 +71,7 @@ func (w Watch) Until(done <-chan struct{}) Finding {
 		case <-t.C:
 		}
 		text := meter.Over()
-		if text == "" && time.Since(last.at) < max(pause, 20*last.cost) {
+		if text == "" && time.Since(last.at) < max(w.Pause, 4*last.cost) {
 			continue
 		}
 		if text == "" && w.worked(&last) {
@@ -84,6 +87,8 @@ func (w Watch) Until(done <-chan struct{}) Finding {
 			return Finding{Busy, text, now.mine}
 		case now.same >= w.Looks && !now.others, now.same >= 3*w.Looks:
 			return Finding{Stuck, "", now.mine}
+		case w.Patience > 0 && now.at.Sub(began) > w.Patience:
+			return Finding{Late, "", now.mine}
 		case now.progress:
 			meter.Progress()
 		}
@@ -104,10 +109,8 @@ func (w Watch) worked(last *look) bool {
 // AtWork gives goroutines a moment to end or to wait, and says whether one of
 // them still uses the processor after that.
 func AtWork(mine func(Goroutine) bool) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second/10)
-	defer cancel()
-	found := Watch{Mine: mine, Looks: 10, Empty: true}.Until(ctx.Done())
-	return ctx.Err() != nil || found.Kind == Busy
+	w := Watch{Mine: mine, Pause: Tick, Looks: 10, Empty: true, limit: time.Second / 4}
+	return w.Until(nil).Kind == Busy
 }
 
 // look is what one look at the goroutines found.

@@ -154,7 +154,7 @@ func what(g Goroutine, at int) string {
 	if text == "" {
 		text = "is at work"
 	}
-	if at <= 0 || !g.Blocked() {
+	if at <= 0 || !g.Blocked() || g.State == "synctest.Wait" {
 		return text
 	}
 	callee := g.Calls[at-1]

@@ -106,7 +106,8 @@ func (l *listing) line(s string) {
 
 // wrapped writes text at a column, in as many lines as it takes.
 func (l *listing) wrapped(column int, text string) {
-	l.beneath(column, wrap(text, lineWidth-column, true))
+	l.lines = appendWrapped(l.lines[:0], text, lineWidth-column, true)
+	l.beneath(column, l.lines)
 }
 
 // beneath writes lines at a column.
@@ -143,11 +144,6 @@ func (l *listing) text(column int, s string) {
 
 func (l *listing) section(s string) {
 	if s == "" {
-		return
-	}
-	if len(s) <= lineWidth-2 && plain(s) {
-		l.b = append(l.b, "  "...)
-		l.line(s)
 		return
 	}
 	for line := range strings.SplitSeq(s, "\n") {

@@ -372,7 +372,7 @@ func oneLine(s string) string {
 		return s
 	}
 	return strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) && c != utf8.RuneError {
+		if ' ' <= c && c <= '~' || c == '…' || unicode.IsPrint(c) && c != utf8.RuneError {
 			return c
 		}
 		return ' '

@@ -32,7 +32,7 @@ var mayImport = []struct {
 }{
 	{stub, "", []string{"std", "./pb/...", "google.golang.org/grpc/...", "google.golang.org/protobuf/...",
 		"./harness/todo", "earlier katas of its track"}},
-	{bridge, "", []string{"its own solution"}},
+	{bridge, "", []string{"std", "its own solution"}}, // std for the types of its signatures
 	{kataTest, "", []string{"std", "its own kata", "./pb/...",
 		"./harness/todo", "./harness/rule", "./harness/wire", "./harness/memnet", "./harness/bubble", "./harness/loopback", "./harness/grpctest",
 		"google.golang.org/grpc/...", "google.golang.org/protobuf/...",

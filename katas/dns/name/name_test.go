@@ -359,11 +359,17 @@ func TestAppend(t *testing.T) {
 // An error takes nothing away and adds nothing (encoding/binary, AppendUint16).
 func TestAppendError(t *testing.T) {
 	r := rule.New(t, 13)
-	for _, text := range []string{"", "www..com.", label(64), "www." + label(64), long + label(62), `a.b\1`} {
+	for text, want := range map[string]error{
+		"":                 name.ErrEmptyLabel,
+		"www..com.":        name.ErrEmptyLabel,
+		"www." + label(64): name.ErrLabelLen,
+		long + label(62):   name.ErrNameLen,
+		`www.a\1`:          name.ErrEscape,
+	} {
 		b := []byte("\xaa\xbb")
 		got, err := appendTo(r, b, text)
-		if err == nil {
-			r.Fatalf("Append(b, %s) = nil error", quote(text))
+		if !errors.Is(err, want) {
+			r.Fatalf("Append(b, %s) = error: %v\nwant              error: %v", quote(text), err, want)
 		}
 		if !bytes.Equal(got, b) {
 			r.Fatalf("Append(b, %s) = error: %v\nb was % x and came back as % x, want it as it was", quote(text), err, b, got)

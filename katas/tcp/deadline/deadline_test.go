@@ -527,17 +527,17 @@ func listening(b *bubble.B, limits deadline.Limits) *peer {
 
 // listen begins to read what Handle sends.
 func (p *peer) listen() {
-	go func() {
+	p.Go("the peer, which listens", func() error {
 		for buf := make([]byte, 4096); ; {
 			n, err := p.conn.Read(buf)
 			p.mu.Lock()
 			p.got = append(p.got, buf[:n]...)
 			p.mu.Unlock()
 			if err != nil {
-				return
+				return nil
 			}
 		}
-	}()
+	})
 }
 
 // read reads n bytes.
@@ -613,24 +613,12 @@ func (p *peer) mustEndIn(at time.Duration, want ...error) {
 		p.pass(longer)
 	}
 	if !p.isOver() {
-		p.Fatalf("%s\nhas not returned after %v\nwant %s after %v\n\n%s", call(p.limits), span(p.Elapsed()), names(want), span(at), p.whereabouts())
+		p.Fatalf("%s\nhas not returned after %v\nwant %s after %v\n\n%s", call(p.limits), span(p.Elapsed()), names(want), span(at), p.Waiting())
 	}
 	err := p.handle.Wait()
 	if p.returned != at || !slices.ContainsFunc(want, func(w error) bool { return errors.Is(err, w) }) {
 		p.Fatalf("%s\nreturned %s after %v\nwant     %s after %v", call(p.limits), name(err), span(p.returned), names(want), span(at))
 	}
-}
-
-// whereabouts says where Handle waits for its end of the connection.
-func (p *peer) whereabouts() string {
-	var text string
-	for _, w := range p.Net.Waits() {
-		if strings.Contains(w.What, p.server.LocalAddr().String()+" →") {
-			call, _, _ := strings.Cut(w.What, " ")
-			text += fmt.Sprintf("It waits in %s, %s:\n  %s\n  at %s\n", call, w.Since, strings.Join(w.Why, "\n  "), w.Where)
-		}
-	}
-	return text
 }
 
 // call says how Handle was called.

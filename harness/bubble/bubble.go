@@ -63,7 +63,9 @@ type B struct {
 	seen map[int64]bool // goroutines of the bubble
 }
 
-// Call is a call of the learner's code in a goroutine of its own. See B.Go.
+// Call is a call of the learner's code in a goroutine of its own. See B.Go. Its
+// method Wait waits until the call returns, and returns its error; Returned says
+// whether it has returned by now.
 type Call = stage.Call
 
 // Run runs f in a bubble, as a test of the rule of that number (see rule.New).

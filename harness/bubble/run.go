@@ -68,7 +68,7 @@ func (b *B) play(f func(b *B)) {
 	over := make(chan struct{})
 	go b.tick(over, func() time.Duration { return time.Second + b.Elapsed()/60 })
 
-	giveUp := time.NewTimer(patience)
+	giveUp := time.NewTimer(patience + 1) // at no moment that others have chosen: all of them wait
 	defer giveUp.Stop()
 	select {
 	case <-b.stage.Main(func() { f(b) }):

@@ -66,7 +66,9 @@ type L struct {
 	over bool
 }
 
-// Call is a call of the learner's code in a goroutine of its own. See L.Go.
+// Call is a call of the learner's code in a goroutine of its own. See L.Go. Its
+// method Wait waits until the call returns, and returns its error; Returned says
+// whether it has returned by now.
 type Call = stage.Call
 
 // Run runs f as a test of the rule of that number (see rule.New). When f is

@@ -97,7 +97,7 @@ var changes = []struct {
 // output is what demos print, without what differs from run to run.
 func output(t *testing.T, run string) string {
 	t.Helper()
-	cmd := exec.Command(binary, "-test.timeout=1m", "-test.run", "^("+run+")$")
+	cmd := exec.Command(binary, "-test.timeout=1m", "-rapid.shrinktime=30s", "-test.run", "^("+run+")$")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), fmt.Sprint("GOMAXPROCS=", runtime.GOMAXPROCS(0))) // go test -cpu
 	b, err := cmd.CombinedOutput()

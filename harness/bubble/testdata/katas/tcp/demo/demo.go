@@ -57,6 +57,17 @@ func janitor(conn net.Conn) {
 	}
 }
 
+// Wedged waits for ever, while timers go off all the time.
+func Wedged(conn net.Conn) error {
+	go func() {
+		for range time.Tick(10 * time.Second) {
+			conn.SetWriteDeadline(time.Now().Add(time.Minute))
+		}
+	}()
+	<-make(chan int)
+	return Echo(conn)
+}
+
 // Locked answers two at a time, with a lock held while it waits.
 func Locked(conn net.Conn) error {
 	defer conn.Close()

@@ -57,6 +57,7 @@ func TestPass(t *testing.T) {
 func TestDeadlock(t *testing.T)  { test(t, demo.Deadlock) }
 func TestLeak(t *testing.T)      { test(t, demo.Leak) }
 func TestJanitors(t *testing.T)  { test(t, demo.Janitors) }
+func TestWedged(t *testing.T)    { test(t, demo.Wedged) }
 func TestLocked(t *testing.T)    { test(t, demo.Locked) }
 func TestTwice(t *testing.T)     { test(t, demo.LockedTwice) }
 func TestLoop(t *testing.T)      { test(t, demo.Loop) }

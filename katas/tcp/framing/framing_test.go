@@ -306,8 +306,8 @@ func TestAppend(t *testing.T) {
 
 	b := []byte("\xaa\xbb")
 	got, err := appendTo(r, b, make([]byte, framing.MaxLen+1))
-	if err == nil {
-		r.Fatalf("Append(b, payload), with a payload of %s: nil error", count(framing.MaxLen+1))
+	if !errors.Is(err, framing.ErrTooLong) {
+		r.Fatalf("Append(b, payload), with a payload of %s\nerr = %v\nwant  errors.Is(err, ErrTooLong)", count(framing.MaxLen+1), err)
 	}
 	if !bytes.Equal(got, b) {
 		r.Fatalf("Append(b, payload), with a payload of %s\nerr = %v\nb was % x and came back with %s, want it as it was", count(framing.MaxLen+1), err, b, count(len(got)))

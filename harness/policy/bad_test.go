@@ -142,6 +142,8 @@ var bad = []struct {
 		halfBridge + ":11: more than a bridge does"},
 	{"bridge", "a constant written out", edit{halfBridge, "solution.Two", "2"},
 		halfBridge + ":7: more than a bridge does"},
+	{"bridge", "an import for its effects", edit{halfBridge, "\n\nconst", "\nimport _ \"net/http/pprof\"\n\nconst"},
+		halfBridge + ":6: more than a bridge does"},
 	{"bridge", "a method", edit{halfBridge, "func Half", "func (n Number) Half"},
 		halfBridge + ":13: more than a bridge does"},
 
@@ -244,6 +246,7 @@ var bad = []struct {
 	{"leftovers", "a solution that prints without fmt", edit{halfSolution, "\treturn n / Two", "\tprintln(n)\n\treturn n / Two"}, halfSolution + ":30: println writes to the terminal"},
 
 	{"machine", "a home", edit{halfReadme, "Thirds.", "See " + "/home" + "/ann/notes."}, halfReadme + ":58: a path of one machine: " + "/home" + "/ann"},
+	{"machine", "a home of more letters", edit{halfReadme, "Thirds.", "See /home/me/notes, not " + "/home" + "/meg/notes."}, halfReadme + ":58: a path of one machine: " + "/home" + "/meg"},
 	{"machine", "a temporary file", edit{halfTest, "toy/half/seven.hex", "/tmp" + "/seven.hex"}, halfTest + ":12: a path of one machine: " + "/tmp" + "/seven.hex"},
 	{"machine", "another system's home", edit{"Taskfile.yml", "", "dir: C:" + `\Users\ann`}, "Taskfile.yml:1: a path of one machine: C:" + `\Users\`},
 

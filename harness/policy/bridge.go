@@ -2,7 +2,6 @@ package policy
 
 import (
 	"go/ast"
-	"go/token"
 	"path"
 	"strconv"
 	"strings"
@@ -54,9 +53,6 @@ func (b handsOn) decl(d ast.Decl) []ast.Node {
 			return []ast.Node{d}
 		}
 	case *ast.GenDecl:
-		if d.Tok == token.IMPORT {
-			return nil
-		}
 		var others []ast.Node
 		for _, spec := range d.Specs {
 			if !b.spec(spec) {
@@ -70,6 +66,8 @@ func (b handsOn) decl(d ast.Decl) []ast.Node {
 
 func (b handsOn) spec(spec ast.Spec) bool {
 	switch s := spec.(type) {
+	case *ast.ImportSpec: // "_" imports for what the package does, "." hides whose a name is
+		return s.Name == nil || s.Name.Name != "_" && s.Name.Name != "."
 	case *ast.TypeSpec:
 		return s.Assign.IsValid() && b.is(s.Type, s.Name.Name)
 	case *ast.ValueSpec:

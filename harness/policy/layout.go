@@ -151,7 +151,8 @@ func fixedPort(call *ast.CallExpr) bool {
 // Places of one machine, and how a path there looks. They are written so that
 // they do not find themselves.
 var (
-	places      = []string{"/" + "work/", "/" + "tmp/", "/" + "home/", "/" + "root/", "/" + "Users/", "/" + "private/", ":" + `\Users\`}
+	homes       = []string{"/" + "home/", "/" + "Users/"}
+	places      = append([]string{"/" + "work/", "/" + "tmp/", "/" + "root/", "/" + "private/", ":" + `\Users\`}, homes...)
 	machinePath = regexp.MustCompile(`(^|[^\w.>/-])(/(?:work|tmp|home|root|Users|private)/[\w.-]+|[A-Z]:\\Users\\)`)
 )
 
@@ -163,10 +164,18 @@ func machinePaths(h *House) []Finding {
 			if !slices.ContainsFunc(places, func(p string) bool { return strings.Contains(line, p) }) {
 				continue // the pattern takes a hundred times as long
 			}
-			if m := machinePath.FindStringSubmatch(line); m != nil {
-				found = append(found, Finding{f.Path, i + 1, "a path of one machine: " + m[2]})
+			for _, m := range machinePath.FindAllStringSubmatch(line, -1) {
+				if !isExample(m[2]) {
+					found = append(found, Finding{f.Path, i + 1, "a path of one machine: " + m[2]})
+				}
 			}
 		}
 	}
 	return found
+}
+
+// isExample says whether a path is nobody's: /home/me stands for any home.
+func isExample(name string) bool {
+	dir, user := path.Split(name)
+	return slices.Contains(homes, dir) && (user == "me" || user == "you")
 }

@@ -35,6 +35,7 @@ func TestOutput(t *testing.T) {
 		{"TestPanic", head + "Sum(msg)\n  0x00  2a\npanicked: runtime error: index out of range [12] with length 0\n\n"},
 		{"TestGoexit", head + "Sum(msg)\nended its goroutine (runtime.Goexit): a test cannot go on after that\n\n"},
 		{"TestProperty", head + "Sum(11) is too much\n\n(The smallest input found. Again: go test -run '^TestProperty$' -rapid.seed=N)\n"},
+		{"TestPropertyVaries", head + "Sum(11) is too much (rapid.seed=N: another text each time)\n\n(The smallest input found. Again: go test -run '^TestPropertyVaries$' -rapid.seed=N)\n"},
 		{"TestPropertyPanic", head + "Sum(11)\npanicked: too much\n\n(The smallest input found. Again: go test -run '^TestPropertyPanic$' -rapid.seed=N)\n"},
 		{"TestLoop|TestAfterLoop", head + "Sum(7)\n" + loop + ends},
 		{"TestHoard", head + "Sum(8)\nhoards memory: N MiB so far, and not done\n\n"},

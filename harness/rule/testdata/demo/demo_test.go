@@ -60,6 +60,16 @@ func TestProperty(t *testing.T) {
 	})
 }
 
+func TestPropertyVaries(t *testing.T) {
+	calls := 0
+	rule.New(t, 1).Property(func(t *rapid.T, r *rule.R) {
+		calls++
+		if n := rapid.IntRange(0, 1000).Draw(t, "n"); n > 10 {
+			r.Errorf("Sum(%d) is too much (rapid.seed=%d: another text each time)", n, calls)
+		}
+	})
+}
+
 func TestPropertyPanic(t *testing.T) {
 	rule.New(t, 1).Property(func(t *rapid.T, r *rule.R) {
 		n := rapid.IntRange(0, 1000).Draw(t, "n")

@@ -42,6 +42,9 @@ func TestPass(t *testing.T) {
 	test(t, demo.Echo)
 	bubble.Run(t, 1, func(b *bubble.B) {
 		time.Sleep(23 * time.Hour)
+		_, server := b.Net.Pipe()
+		b.Go("Handle(conn)", func() error { return demo.Echo(server) }) // until Net is closed
+		b.Go("a late one", func() error { time.Sleep(time.Minute); return nil })
 		if b.Elapsed() != 23*time.Hour || b.T().Failed() {
 			b.Errorf("elapsed %v", b.Elapsed())
 		}
@@ -144,6 +147,7 @@ func TestProperty(t *testing.T) {
 		got, err := io.ReadAll(client)
 		if string(got) != line || err != nil {
 			b.Errorf("sent %q\ngot  %q", line, got)
+			b.Errorf("must not be reached")
 		}
 	})
 }

@@ -41,6 +41,8 @@ func TestPass(t *testing.T) {
 		if err := demo.Ping(l.Context(), ln.Addr().String()); err != nil {
 			l.Errorf("%v", err)
 		}
+		_, server := l.Pipe()
+		l.Go("Handle(conn)", func() error { return demo.Echo(server) }) // until it is closed
 		a := l.ListenPacket()
 		b := l.DialPacket(a.LocalAddr())
 		b.Write([]byte("hello"))

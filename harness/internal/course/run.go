@@ -113,7 +113,7 @@ func raceDetector() error {
 		return nil // needs no C compiler there
 	case "linux/amd64", "linux/arm64", "linux/ppc64le", "linux/s390x", "linux/loong64", "freebsd/amd64", "netbsd/amd64", "windows/amd64":
 	default:
-		return fmt.Errorf("Go has none for %s", where)
+		return fmt.Errorf("there is none for %s", where)
 	}
 	if os.Getenv("CGO_ENABLED") == "0" {
 		return errors.New("it needs cgo, and CGO_ENABLED is 0")

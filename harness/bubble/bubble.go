@@ -23,6 +23,9 @@
 // the run of the package ends after the test that has met one. A panic in a
 // goroutine that the learner's code started ends the process, as always in Go.
 //
+// What happens at one instant happens in any order: call Wait before looking at
+// what others have done, and do not demand an order of what has none.
+//
 // The clock stands still as long as somebody waits for a lock of package sync.
 // So a test must not need the clock to move on (a deadline, a Sleep) while the
 // learner's code may rightly hold a lock: let whoever it writes to read first.

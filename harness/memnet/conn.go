@@ -120,6 +120,7 @@ func (c *Conn) read(b []byte) (int, error) {
 			return 0, os.ErrDeadlineExceeded
 		case c.in.ready(len(b)) > 0:
 			n := c.in.take(b)
+			c.link.net.order() // counts: see Events
 			c.link.moved()
 			return n, nil
 		case c.in.arrived.fin:

@@ -97,6 +97,7 @@ func (p *PacketConn) read() (*datagram, error) {
 		case len(p.queue) > 0:
 			d := p.queue[0]
 			p.queue = p.queue[1:]
+			p.net.order() // counts: see Events
 			return d, nil
 		}
 		w = p.wait(w, "Read", p)

@@ -202,6 +202,6 @@ func (n *Network) Open() []Opened {
 	return all
 }
 
-// Events counts what has happened on the network so far. Any goroutine may call
-// it.
+// Events counts what has happened on the network so far, sending and reading
+// above all: as long as it grows, somebody gets on. Any goroutine may call it.
 func (n *Network) Events() uint64 { return n.counter.Load() }

@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -134,5 +133,5 @@ func (k key) with(s *stand) string {
 		}
 		fmt.Fprintf(h, "%s %d\n%s", name, len(src), src)
 	}
-	return strings.ToLower(hex.EncodeToString(h.Sum(nil)))
+	return hex.EncodeToString(h.Sum(nil))
 }

@@ -243,7 +243,6 @@ func (s *stand) fault() string {
 	case s.rule == 0:
 		return fmt.Sprintf("a right solution is refused: the verdict is %s\n%s", s.State, s.Text)
 	}
-	named := strings.Contains(s.Text, fmt.Sprintf("rule %d: ", s.Rule))
 	switch {
 	case s.State == course.Green.String():
 		return fmt.Sprintf("survives: every test passes; rule %d should catch it", s.rule)
@@ -253,7 +252,7 @@ func (s *stand) fault() string {
 		return fmt.Sprintf("the verdict is %s, want red\n%s", s.State, s.Text)
 	case s.Rule != s.rule:
 		return fmt.Sprintf("dies by rule %d, want rule %d\n%s", s.Rule, s.rule, s.Text)
-	case !named:
+	case !strings.Contains(s.Text, fmt.Sprintf("rule %d: ", s.rule)):
 		return fmt.Sprintf("dies in a test of rule %d, but the first message does not say so\n%s", s.Rule, s.Text)
 	}
 	return ""

@@ -787,7 +787,7 @@ func (c *client) mustEnd(at time.Duration) {
 	c.mu.Unlock()
 	switch {
 	case ended == nil:
-		c.s.Fatalf("%s\nThe connection of %s is open after %v.\nWant it closed after %v.\n\n%s", c.s.title(), c.name, c.s.Elapsed(), at, c.s.state())
+		c.s.Fatalf("%s\nThe connection of %s is still open after %v.\nWant it closed after %v, at once.\n\n%s", c.s.title(), c.name, c.s.Elapsed(), at, c.s.state())
 	case endedAt != at:
 		c.s.Fatalf("%s\nThe connection of %s ended after %v.\nWant it to end after %v.", c.s.title(), c.name, endedAt, at)
 	}

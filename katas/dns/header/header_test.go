@@ -26,8 +26,8 @@ func TestWords(t *testing.T) {
 		msg string
 		h   header.Header
 	}{
-		{"a query as dig sends it", "\x2a\x17\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01",
-			header.Header{ID: 0x2a17, RD: true, QDCount: 1, ARCount: 1}},
+		{"a query", "\x2a\x17\x00\x00\x00\x01\x00\x00\x00\x00\x00\x01",
+			header.Header{ID: 0x2a17, QDCount: 1, ARCount: 1}},
 		{"four different counts", "\x00\x00\x00\x00\x00\x01\x00\x03\x00\x02\x00\x04",
 			header.Header{QDCount: 1, ANCount: 3, NSCount: 2, ARCount: 4}},
 	} {
@@ -99,7 +99,7 @@ func TestShort(t *testing.T) {
 			_, _, err := parse(r, msg, off)
 			switch left := n - off; {
 			case left < header.Len && !errors.Is(err, header.ErrShort):
-				r.Fatalf("Parse of %s, from offset %d on:\nerr = %v, want ErrShort", octets(n), off, err)
+				r.Fatalf("Parse of %s, from offset %d on:\nerr = %v\n%s", octets(n), off, err, wanted("ErrShort", header.ErrShort, err))
 			case left >= header.Len && err != nil:
 				r.Fatalf("Parse of %s, from offset %d on: %d are enough\nerr = %v, want nil", octets(n), off, left, err)
 			}
@@ -142,12 +142,12 @@ func TestRange(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			r := rule.New(t, 8)
 			b := []byte("\xaa\xbb")
-			got, err := appendTo(r, b, tt.h)
+			got, err := appendTo(r, bytes.Clone(b), tt.h)
 			if !errors.Is(err, header.ErrRange) {
-				r.Fatalf("Append(b, %s)\nerr = %v, want ErrRange", show(tt.h), err)
+				r.Fatalf("Append(b, %s)\nerr = %v\n%s", show(tt.h), err, wanted("ErrRange", header.ErrRange, err))
 			}
 			if !bytes.Equal(got, b) {
-				r.Errorf("Append(b, %s) returned b as % x, want it as it was: % x", show(tt.h), got, b)
+				r.Errorf("Append(b, %s) returned %s: % x\nwant b as it was: % x", show(tt.h), octets(len(got)), got, b)
 			}
 		})
 	}
@@ -251,7 +251,7 @@ func FuzzParse(f *testing.F) {
 		h, next, err := parse(r, msg, off)
 		if len(msg)-off < header.Len {
 			if !errors.Is(err, header.ErrShort) {
-				r.Fatalf("Parse of %s, from offset %d on:\nerr = %v, want ErrShort", octets(len(msg)), off, err)
+				r.Fatalf("Parse of %s, from offset %d on:\nerr = %v\n%s", octets(len(msg)), off, err, wanted("ErrShort", header.ErrShort, err))
 			}
 			return
 		}
@@ -281,9 +281,9 @@ func appendTo(r *rule.R, b []byte, h header.Header) (out []byte, err error) {
 func mustParse(r *rule.R, msg []byte, off int, want header.Header) {
 	r.T().Helper()
 	got, next, err := parse(r, msg, off)
-	shown := func() string { return dump(msg[off:min(off+header.Len, len(msg))]) }
+	shown := func() string { return around(msg, off) }
 	if err != nil {
-		r.Fatalf("Parse(msg, %d): %v\n\n%s", off, err, shown())
+		r.Fatalf("Parse(msg, %d): %v\nwant no error\n\n%s", off, err, shown())
 	}
 	if diff := differences(got, want); diff != "" {
 		r.Fatalf("Parse(msg, %d) returned\n%s\n\n%s", off, diff, shown())
@@ -298,7 +298,7 @@ func mustAppend(r *rule.R, b []byte, h header.Header, want []byte) {
 	before := bytes.Clone(b)
 	got, err := appendTo(r, b, h)
 	if err != nil {
-		r.Fatalf("Append(b, %s): %v", show(h), err)
+		r.Fatalf("Append(b, %s): %v\nwant no error", show(h), err)
 	}
 	if len(before) > 0 && !bytes.HasPrefix(got, before) {
 		r.Fatalf("b began with % x; after Append it begins with % x", before, got[:min(len(before), len(got))])
@@ -333,6 +333,22 @@ func flags(word uint16) []byte {
 
 // dump shows msg as a header: no more of it matters here.
 func dump(msg []byte) string { return wire.DNSHeader(msg[:min(len(msg), header.Len)]).Dump() }
+
+// around shows msg, with a mark where the header begins if that is not at 0.
+func around(msg []byte, off int) string {
+	if off == 0 {
+		return dump(msg)
+	}
+	return wire.Bytes(msg).Dump(wire.Mark{Off: off, Note: "Parse begins here"})
+}
+
+// wanted says which error was wanted instead of err.
+func wanted(name string, want, err error) string {
+	if err != nil && strings.Contains(err.Error(), want.Error()) {
+		return "want " + name + ". The words are right, but errors.Is does not find the variable:\nreturn it, or wrap it with %w"
+	}
+	return fmt.Sprintf("want %s (%q)", name, want.Error())
+}
 
 func octets(n int) string {
 	if n == 1 {

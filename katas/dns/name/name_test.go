@@ -44,7 +44,6 @@ func TestText(t *testing.T) {
 		{"a label and its dot", "com.", "\x03com\x00", "com."},
 		{"the last dot may be missing", "com", "\x03com\x00", "com."},
 		{"so may that of a longer name", "example.com", "\x07example\x03com\x00", "example.com."},
-		{"127 labels are as many as fit", strings.Repeat("a.", 127), strings.Repeat("\x01a", 127) + "\x00", strings.Repeat("a.", 127)},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			r := rule.New(t, 2)
@@ -94,6 +93,12 @@ func TestLabelLength(t *testing.T) {
 
 // 255 octets on the wire, and 256 (RFC 1035, section 2.3.4; RFC 9267, section 3).
 func TestNameLength(t *testing.T) {
+	t.Run("127 labels of one octet make 255", func(t *testing.T) {
+		r := rule.New(t, 5)
+		text := strings.Repeat("a.", 127)
+		mustAppend(r, nil, text, encode(text))
+		mustParse(r, encode(text), 0, text, 255)
+	})
 	t.Run("255 octets: 64+64+64+62 and the zero", func(t *testing.T) {
 		r := rule.New(t, 5)
 		msg := encode(long + label(61))
@@ -319,6 +324,21 @@ func TestReserved(t *testing.T) {
 	mustFail(r, []byte("\x41\x00\x01a\xc0\x00"), 2, name.ErrLabelType)
 }
 
+// Parse is a reader (RFC 1035, section 4.1.4).
+func TestUnchanged(t *testing.T) {
+	r := rule.New(t, 13)
+	before := []byte("\x07Example\x03com\x00\x03www\xc0\x00")
+	msg := bytes.Clone(before)
+	var err error
+	r.Do(func() string { return "Parse(msg, 0xd)\n\n" + show(before, 13) }, func() { _, _, err = name.Parse(msg, 13) })
+	if err != nil {
+		r.Fatalf("Parse(msg, 0xd) = error: %v\n\n%s", err, show(before, 13))
+	}
+	if !bytes.Equal(msg, before) {
+		r.Fatalf("Parse(msg, 0xd) changed msg, which belongs to others\n\n%s", wire.Diff(msg, wire.DNSName(before, 0)))
+	}
+}
+
 // The longest way through a message, three hundred times (RFC 9267, section 2).
 func TestWork(t *testing.T) {
 	r := rule.New(t, 12)
@@ -367,14 +387,22 @@ func TestAppendError(t *testing.T) {
 		`www.a\1`:          name.ErrEscape,
 	} {
 		b := []byte("\xaa\xbb")
-		got, err := appendTo(r, b, text)
-		if !errors.Is(err, want) {
-			r.Fatalf("Append(b, %s) = error: %v\nwant              error: %v", quote(text), err, want)
+		got, err := appendTo(r, bytes.Clone(b), text)
+		if !is(err, want) {
+			r.Fatalf("Append(b, %s) = error: %v\nwant %s", quote(text), err, sentinel(want))
 		}
 		if !bytes.Equal(got, b) {
-			r.Fatalf("Append(b, %s) = error: %v\nb was % x and came back as % x, want it as it was", quote(text), err, b, got)
+			r.Fatalf("Append(b, %s) = error: %v\n%s", quote(text), err, wasHere(b, got))
 		}
 	}
+}
+
+// wasHere says that b should have come back as it was.
+func wasHere(b, got []byte) string {
+	if len(got) == 0 {
+		return fmt.Sprintf("b was % x, and nothing came back: want b as it was", b)
+	}
+	return fmt.Sprintf("b was % x and came back as % x, want it as it was", b, got)
 }
 
 // Any name, to the wire and back; miekg/dns says the same (RFC 1035, section 3.1).
@@ -446,13 +474,13 @@ func FuzzParse(f *testing.F) {
 				rule.New(t, 14).Fatalf("Parse(msg, %#x) = %q, which Append refuses: %v\n\n%s", off, got, err, show(msg, off))
 			}
 			if wanted, err := packed(other); refused == nil && err == nil && !bytes.Equal(encoded, wanted) {
-				r.Fatalf("Parse(msg, %#x) = %q\nmiekg/dns reads %q\n\n%s", off, got, other, show(msg, off))
+				r.Fatalf("Parse(msg, %#x) = %s\nanother reader (miekg/dns) says %s\n\n%s", off, quote(got), quote(other), show(msg, off))
 			}
 			// What miekg/dns refuses beside: more pointers than it counts.
-		case !errors.Is(err, name.ErrShort) && !errors.Is(err, name.ErrLabelType) && !errors.Is(err, name.ErrPointer) && !errors.Is(err, name.ErrNameLen):
-			r.Fatalf("Parse(msg, %#x): %v: none of the errors that Parse may return\n\n%s", off, err, show(msg, off))
+		case !is(err, name.ErrShort) && !is(err, name.ErrLabelType) && !is(err, name.ErrPointer) && !is(err, name.ErrNameLen):
+			r.Fatalf("Parse(msg, %#x): %v: not one of the errors that Parse may return\n\n%s", off, err, show(msg, off))
 		case refused == nil && off < len(msg) && !errors.Is(err, name.ErrPointer): // it follows pointers forward
-			r.Fatalf("Parse(msg, %#x): %v\nmiekg/dns reads %q\n\n%s", off, err, other, show(msg, off))
+			r.Fatalf("Parse(msg, %#x) = error: %v\nanother reader (miekg/dns) finds %s there\n\n%s", off, err, quote(other), show(msg, off))
 		}
 	})
 }
@@ -470,13 +498,13 @@ func FuzzAppend(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		r := rule.New(t, 15)
 		b := []byte("\xaa\xbb")
-		got, err := appendTo(r, b, text)
+		got, err := appendTo(r, bytes.Clone(b), text)
 		if err != nil {
 			if !bytes.Equal(got, b) {
-				r.Fatalf("Append(b, %q): %v\nb was % x and came back as % x, want it as it was", text, err, b, got)
+				r.Fatalf("Append(b, %s): %v\n%s", quote(text), err, wasHere(b, got))
 			}
-			if !errors.Is(err, name.ErrLabelLen) && !errors.Is(err, name.ErrNameLen) && !errors.Is(err, name.ErrEmptyLabel) && !errors.Is(err, name.ErrEscape) {
-				r.Fatalf("Append(b, %q): %v: none of the errors that Append may return", text, err)
+			if !is(err, name.ErrLabelLen) && !is(err, name.ErrNameLen) && !is(err, name.ErrEmptyLabel) && !is(err, name.ErrEscape) {
+				r.Fatalf("Append(b, %s): %v: not one of the errors that Append may return", quote(text), err)
 			}
 			return
 		}
@@ -493,8 +521,9 @@ func FuzzAppend(f *testing.F) {
 
 func parse(r *rule.R, msg []byte, off int) (got string, next int, err error) {
 	r.T().Helper()
+	own := bytes.Clone(msg) // what Parse may do to it is TestUnchanged's affair
 	r.Do(func() string { return fmt.Sprintf("Parse(msg, %#x)\n\n%s", off, show(msg, off)) },
-		func() { got, next, err = name.Parse(msg, off) })
+		func() { got, next, err = name.Parse(own, off) })
 	return got, next, err
 }
 
@@ -530,41 +559,100 @@ func mustParseAs(r *rule.R, file string, msg []byte, off int, other string) int 
 func mustFail(r *rule.R, msg []byte, off int, want error) {
 	r.T().Helper()
 	got, next, err := parse(r, msg, off)
+	call := fmt.Sprintf("Parse(msg, %#x) = ", off)
 	switch {
 	case err == nil:
-		r.Fatalf("Parse(msg, %#x) = %s, next %#x\nwant an error: %v\n\n%s", off, quote(got), next, want, show(msg, off))
-	case !errors.Is(err, want):
-		r.Fatalf("Parse(msg, %#x) = error: %v\nwant       error: %v\n\n%s", off, err, want, show(msg, off))
+		r.Fatalf("%s%s, next %#x\nwant an error: %s\n\n%s", call, quote(got), next, sentinel(want), show(msg, off))
+	case !is(err, want):
+		r.Fatalf("%serror: %v\nwant %s%s\n\n%s", call, err, indent(call), otherError(err, want), show(msg, off))
 	}
 }
+
+// sentinels are the errors of the kata, with their names.
+var sentinels = []struct {
+	name string
+	err  error
+}{
+	{"ErrShort", name.ErrShort}, {"ErrLabelType", name.ErrLabelType}, {"ErrPointer", name.ErrPointer},
+	{"ErrLabelLen", name.ErrLabelLen}, {"ErrNameLen", name.ErrNameLen},
+	{"ErrEmptyLabel", name.ErrEmptyLabel}, {"ErrEscape", name.ErrEscape},
+}
+
+// sentinel names an error of the kata and quotes it.
+func sentinel(err error) string {
+	for _, s := range sentinels {
+		if s.err == err {
+			return fmt.Sprintf("%s (%q)", s.name, err.Error())
+		}
+	}
+	return err.Error()
+}
+
+// is says whether err is want, and none of the other errors of the kata.
+func is(err, want error) bool {
+	for _, s := range sentinels {
+		if errors.Is(err, s.err) != (s.err == want) {
+			return false
+		}
+	}
+	return true
+}
+
+// otherError says what was wanted instead of err.
+func otherError(err, want error) string {
+	switch text := "error: " + sentinel(want); {
+	case errors.Is(err, want):
+		return text + ", and that alone"
+	case strings.Contains(err.Error(), want.Error()):
+		return text + "\nThe words are right, but errors.Is does not find the variable: return it,\nor wrap it with %w"
+	default:
+		return text
+	}
+}
+
+func indent(call string) string { return strings.Repeat(" ", len(call)-len("want ")) }
 
 func mustAppend(r *rule.R, b []byte, text string, want []byte) {
 	r.T().Helper()
 	got, err := appendTo(r, b, text)
+	call := fmt.Sprintf("Append(b, %s) = ", quote(text))
+	added := wire.DNSName(want, len(b)).Fields
 	if err != nil {
-		r.Fatalf("Append(b, %s): %v", quote(text), err)
+		r.Fatalf("%serror: %v\nwant no error: %d octets on the wire", call, err, len(want)-len(b))
 	}
 	if !bytes.Equal(got, want) {
-		r.Fatalf("Append(b, %s), b has %d octets\n\n%s", quote(text), len(b), wire.Diff(got, wire.DNSName(want, len(b))))
+		r.Fatalf("%sother octets than wanted; b had %d\n\ngot  %s\nwant %s\n\n%s", call, len(b),
+			labels(wire.DNSName(got, min(len(b), len(got))).Fields), labels(added), wire.Diff(got, wire.DNSName(want, len(b))))
 	}
+}
+
+// labels is a dissected name in one line.
+func labels(fields []wire.Field) string {
+	var all []string
+	for _, f := range fields {
+		if f.Label() != "" {
+			all = append(all, f.Label())
+		}
+	}
+	return short(strings.Join(all, ", "))
 }
 
 func mustRefuse(r *rule.R, text string, want error) {
 	r.T().Helper()
 	got, err := appendTo(r, nil, text)
+	call := fmt.Sprintf("Append(nil, %s) = ", quote(text))
 	switch {
 	case err == nil:
-		r.Fatalf("Append(nil, %s) = nil error\nwant an error: %v\n\nit appended\n%s", quote(text), want, show(got, 0))
-	case !errors.Is(err, want):
-		r.Fatalf("Append(nil, %s) = error: %v\nwant                error: %v", quote(text), err, want)
+		r.Fatalf("%snil error\nwant an error: %s\n\nit appended %d octets: %s", call, sentinel(want), len(got), labels(wire.DNSName(got, 0).Fields))
+	case !is(err, want):
+		r.Fatalf("%serror: %v\nwant %s%s", call, err, indent(call), otherError(err, want))
 	}
 }
 
 // results shows what Parse returned above what was wanted.
 func results(off int, got string, next int, err error, want string, wantNext int) string {
 	call := fmt.Sprintf("Parse(msg, %#x) = ", off)
-	indent := strings.Repeat(" ", len(call)-len("want "))
-	wanted := fmt.Sprintf("\nwant %s%s, next %#x", indent, quote(want), wantNext)
+	wanted := fmt.Sprintf("\nwant %s%s, next %#x", indent(call), quote(want), wantNext)
 	if err != nil {
 		return fmt.Sprintf("%serror: %v%s", call, err, wanted)
 	}
@@ -574,8 +662,8 @@ func results(off int, got string, next int, err error, want string, wantNext int
 // quote is %q, but leaves backslashes as they are where it can, and the middle
 // of a long name out.
 func quote(text string) string {
-	if n := len(text); n > 100 {
-		return fmt.Sprintf("%s … %s (%d characters)", quote(text[:24]), quote(text[n-16:]), n)
+	if n := len(text); n > 60 {
+		return fmt.Sprintf("%s…%s (%d characters)", quote(text[:16]), quote(text[n-8:]), n)
 	}
 	if strings.Contains(text, `\`) && strconv.CanBackquote(text) {
 		return "`" + text + "`"
@@ -583,9 +671,45 @@ func quote(text string) string {
 	return strconv.Quote(text)
 }
 
-// show lists msg, with a mark where Parse begins.
+func short(s string) string {
+	if r := []rune(s); len(r) > 66 {
+		return string(r[:40]) + " … " + string(r[len(r)-22:])
+	}
+	return s
+}
+
+// show lists msg, with a mark where Parse begins; of a long one, only what its
+// parts are.
 func show(msg []byte, off int) string {
-	return wire.DNSName(msg, off).Dump(wire.Mark{Off: off, Note: "Parse begins here"})
+	d := wire.DNSName(msg, off)
+	if len(msg) <= 100 {
+		return d.Dump(wire.Mark{Off: off, Note: "Parse begins here"})
+	}
+	var lines []string
+	for i, f := range d.Fields {
+		if 6 <= i && i < len(d.Fields)-6 {
+			if i == 6 {
+				lines = append(lines, fmt.Sprintf("          … %d more", len(d.Fields)-12))
+			}
+			continue
+		}
+		mark := "  "
+		if f.Off == off {
+			mark = "> "
+		}
+		lines = append(lines, fmt.Sprintf("%s%#06x  %3d octets  %s", mark, f.Off, f.Len, cut(f.Label(), 44)))
+	}
+	for _, f := range d.Faults {
+		lines = append(lines, fmt.Sprintf("! %#06x  %s", f.Off, cut(f.Why, 60)))
+	}
+	return fmt.Sprintf("msg has %d octets; Parse begins at %#x\n\n%s", len(msg), off, strings.Join(lines, "\n"))
+}
+
+func cut(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
 }
 
 // chain returns a message with com. at its beginning, then pointers, each to the

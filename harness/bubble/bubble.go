@@ -60,7 +60,7 @@ type B struct {
 	start  time.Time
 	id     atomic.Int64 // the bubble's number
 	clock  atomic.Int64 // what Elapsed said last time that somebody looked
-	freeze atomic.Bool  // stops the clock
+	freeze atomic.Bool  // the bubble is given up: see park
 
 	mu   sync.Mutex
 	seen map[int64]bool // goroutines of the bubble

@@ -47,9 +47,10 @@ func run(t *testing.T, r *rule.R, draw bool, f func(b *B)) {
 	found := watch.Until(done)
 	switch {
 	case found.Kind != stuck.Done:
+		b.freeze.Store(true)
 		pause.Store(int64(stuck.Tick))
 		b.stage.Close()
-		b.stage.Abandon(found.Kind == stuck.Busy && b.atWork(), b.standstill(found))
+		b.stage.Abandon(found.Kind == stuck.Busy && stuck.AtWork(b.mine), b.standstill(found))
 	case strings.HasPrefix(fmt.Sprint(crash), "deadlock: "):
 		b.leftOver()
 	case crash != nil:
@@ -79,7 +80,9 @@ func (b *B) play(f func(b *B)) {
 		b.stage.Close()
 	}
 	close(over)
+	b.park()
 	b.end()
+	b.park()
 }
 
 // end closes everything, and gives the goroutines of the bubble time to end.
@@ -103,8 +106,7 @@ func (b *B) leftOver() {
 	}
 }
 
-// tick notes the time of the fake clock, and stops it when asked to: what waits
-// for a lock is not durably blocked.
+// tick notes the time of the fake clock, and stops it when the bubble is given up.
 func (b *B) tick(over <-chan struct{}, next func() time.Duration) {
 	t := time.NewTimer(next())
 	defer t.Stop()
@@ -115,10 +117,17 @@ func (b *B) tick(over <-chan struct{}, next func() time.Duration) {
 		case <-t.C:
 		}
 		b.clock.Store(int64(b.Elapsed()))
-		if b.freeze.Load() {
-			ice.Lock()
-		}
+		b.park()
 		t.Reset(next())
+	}
+}
+
+// park stops here if the bubble is given up, and the fake clock with it: what
+// waits for a lock is not durably blocked. Nor will the bubble come to its end,
+// should what it waits for happen after all: package testing does not expect it.
+func (b *B) park() {
+	if b.freeze.Load() {
+		ice.Lock()
 	}
 }
 
@@ -126,13 +135,6 @@ func (b *B) tick(over <-chan struct{}, next func() time.Duration) {
 var ice sync.Mutex
 
 func init() { ice.Lock() }
-
-// atWork says whether goroutines of the bubble go on using the processor. Those
-// that go from one Sleep to the next do not, once the clock is stopped.
-func (b *B) atWork() bool {
-	b.freeze.Store(true)
-	return stuck.AtWork(b.mine)
-}
 
 // mine says whether a goroutine is one of the bubble's, and not of those that
 // make it. While one helps the garbage collector it is in no bubble, so those

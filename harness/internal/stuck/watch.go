@@ -23,7 +23,8 @@ type Watch struct {
 	Looks int
 	// Empty has the watch end once there are no such goroutines.
 	Empty bool
-	// Patience is how long it takes at most; 0 has no end.
+	// Patience is how long goroutines that are all blocked, now here and now
+	// there, may take; 0 has no end.
 	Patience time.Duration
 	// Work counts what gets done, so that hard work is not taken for an endless
 	// loop. It may be nil.
@@ -87,7 +88,7 @@ func (w Watch) Until(done <-chan struct{}) Finding {
 			return Finding{Busy, text, now.mine}
 		case now.same >= w.Looks && !now.others, now.same >= 3*w.Looks:
 			return Finding{Stuck, "", now.mine}
-		case w.Patience > 0 && now.at.Sub(began) > w.Patience:
+		case w.Patience > 0 && now.at.Sub(began) > w.Patience && !now.active:
 			return Finding{Late, "", now.mine}
 		case now.progress:
 			meter.Progress()

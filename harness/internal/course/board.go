@@ -74,8 +74,8 @@ func (s *Standing) look(root string, log Log) {
 		}
 	}
 	switch {
-	case s.Done != nil:
-		s.Status = Done
+	case s.Done != nil && (s.Last == nil || s.Last.Verdict == Green.String()):
+		s.Status = Done // and not red again since
 	case len(s.Folder.Edited) > 0, !s.Folder.Known && s.Last != nil:
 		s.Status = Begun
 	case len(s.Behind) > 0:

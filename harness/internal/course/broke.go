@@ -19,7 +19,7 @@ func (e *events) broke(s Spec) *Failure {
 	case len(e.build) > 0 && e.final != "pass":
 		return e.buildFailure(s)
 	case e.flood:
-		f = &Failure{Kind: ByOutput, Text: "The tests printed without end, and were stopped. It began:\n\n" + e.beginning()}
+		f = &Failure{Kind: ByOutput, Text: "The tests printed more than 16 MiB, and were stopped. Take out what prints in\na loop. It began:\n\n" + e.beginning()}
 	case e.late.Load():
 		if f = e.crash(s); f.Kind != ByTimeout { // else its last words are there
 			f = &Failure{Kind: ByTimeout, Text: fmt.Sprintf("The tests did not come to an end within %v, and were killed.", s.Timeout)}

@@ -418,6 +418,23 @@ var streamBehaviours = []behaviour{
 		w.must(s.Close())
 		w.fails((<-done).err, "write", "tcp", c.LocalAddr(), c.RemoteAddr(), notThere)
 	}},
+	{"a reset after the peer's CloseWrite changes nothing for Read: it is EOF", func(w *world) {
+		c, s := w.pair()
+		w.must(s.CloseWrite())
+		w.send(c, "unread")
+		w.receive(s, "un")
+		w.must(s.Close())
+		var err error
+		for err == nil { // until the reset is here
+			_, err = c.Write([]byte("x"))
+		}
+		news := brokenPipe
+		if runtime.GOOS != "linux" && w.isKernel {
+			news = notThere
+		}
+		w.fails(err, "write", "tcp", c.LocalAddr(), c.RemoteAddr(), news)
+		w.receiveEnd(c)
+	}},
 	{"CloseRead ends Read with EOF, and Write goes on", func(w *world) {
 		c, s := w.pair()
 		done := w.startRead(c)
@@ -555,7 +572,7 @@ var streamBehaviours = []behaviour{
 	}},
 	{"writes of several goroutines do not mix", func(w *world) {
 		c, s := w.pair()
-		const size = 200_000 // more than fits at once
+		const size = 1 << 20 // much more than fits at once
 		var wg sync.WaitGroup
 		for _, letter := range []byte("abcd") {
 			wg.Go(func() { c.Write(slices.Repeat([]byte{letter}, size)) })
@@ -687,6 +704,12 @@ var listenerBehaviours = []behaviour{
 		cancel()
 		_, err := w.dial(ctx, "tcp", ln.Addr().String())
 		w.fails(err, "dial", "tcp", nil, ln.Addr(), kind{context.Canceled})
+		if want := "dial tcp " + ln.Addr().String() + ": operation was canceled"; err.Error() != want {
+			w.Errorf("got %q, want %q", err, want)
+		}
+		nobody := w.dialTo("tcp", ln.Addr()).LocalAddr()
+		_, err = w.dial(ctx, "tcp", nobody.String())
+		w.fails(err, "dial", "tcp", nil, nobody, kind{context.Canceled}) // and not refused
 		ctx, cancel = context.WithDeadline(context.Background(), past)
 		defer cancel()
 		_, err = w.dial(ctx, "tcp", ln.Addr().String())
@@ -696,6 +719,9 @@ var listenerBehaviours = []behaviour{
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			w.Errorf("%v is os.ErrDeadlineExceeded, which the kernel's is not", err)
+		}
+		if want := "dial tcp " + ln.Addr().String() + ": i/o timeout"; err.Error() != want {
+			w.Errorf("got %q, want %q", err, want)
 		}
 	}},
 	{"a context that ends after Dial does not matter any more", func(w *world) {

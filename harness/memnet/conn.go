@@ -150,11 +150,8 @@ func (c *Conn) write(b []byte) (n int, err error) {
 	defer c.link.mu.Unlock()
 	c.use()
 	var w *waiter
-	for c.writing && !c.closed {
+	for c.writing {
 		w = c.link.wait(w, "Write", c)
-	}
-	if c.closed {
-		return 0, net.ErrClosed
 	}
 	c.writing = true
 	defer func() { c.writing = false; c.link.wake.Broadcast() }()
@@ -207,7 +204,7 @@ func (c *Conn) reset() {
 		return
 	}
 	c.dead = true
-	c.in.tear()
+	c.in.torn = true
 	if c.in.arrived.fin {
 		return // then a Write learns EPIPE, and a Read the end
 	}

@@ -9,7 +9,7 @@ type deadline struct {
 	timer *time.Timer
 }
 
-// set moves the deadline; those who wait at the desk look again.
+// set moves the deadline; when it comes, those who wait at the desk look again.
 func (d *deadline) set(t time.Time, at *desk) {
 	d.stop()
 	d.at = t
@@ -19,7 +19,6 @@ func (d *deadline) set(t time.Time, at *desk) {
 		d.at = now.Add(left) // with a monotonic reading, which the timer goes by
 		d.timer = time.AfterFunc(left, at.wakeAll)
 	}
-	at.wake.Broadcast()
 }
 
 // passed says whether calls fail. At the very instant of the deadline they do.

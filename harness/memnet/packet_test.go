@@ -49,6 +49,7 @@ func TestDatagramFaults(t *testing.T) {
 		{"duplicate 2, duplicate 2", "thrice", []string{"0s a", "1s b", "1s b", "1s b", "2s c"}},
 		{"delay 1 300ms", "one is late", []string{"300ms a", "1s b", "2s c"}},
 		{"delay 1 5s", "so late that others come before", []string{"1s b", "2s c", "5s a"}},
+		{"delay 1 5s, delay 2 500ms", "each as late as it says", []string{"1.5s b", "2s c", "5s a"}},
 		{"delay all 5s", "all are late, the order is kept", []string{"5s a", "6s b", "7s c"}},
 		{"delay 1 2s, delay 2 1s, delay 3 5s", "at one instant, in the order sent", []string{"2s a", "2s b", "7s c"}},
 		{"delay 1 1s, delay 1 500ms", "delays add up", []string{"1s b", "1.5s a", "2s c"}},
@@ -212,6 +213,10 @@ func TestEveryAddress(t *testing.T) {
 		if _, err := n.ListenPacket("192.0.2.1:53"); !errors.Is(err, syscall.EADDRINUSE) {
 			t.Errorf("the same port again: %v", err)
 		}
+		n.ListenPacket("127.0.0.1:54")
+		if _, err := n.ListenPacket(":54"); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("every address, of which one is in use: %v", err)
+		}
 		c, _ := n.DialPacket("192.0.2.1:53")
 		c.Write([]byte("question"))
 		b := make([]byte, 100)
@@ -238,6 +243,7 @@ func TestBufferIsReused(t *testing.T) {
 			t.Errorf("the buffer holds %q, want <over", got)
 		}
 		c, _ := n.Pipe()
+		b = make([]byte, 40)
 		go c.Read(b)
 		synctest.Wait()
 		if got, want := string(b), "<overwritten by a later Read><overwritte"; got != want {

@@ -20,7 +20,7 @@ type stream struct {
 	cuts     []int  // offsets that no Read goes beyond
 	chop     int    // no Read goes beyond a multiple of it; 0: none
 	coalesce Step   // zero: none
-	torn     bool   // a reset was due: nothing passes any more
+	torn     bool   // by a reset: nothing passes any more
 	forever  bool   // a stall without an end: the same
 	hold     time.Time
 	flush    time.Time // when what is being coalesced passes
@@ -130,12 +130,6 @@ func (s *stream) stop() {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-}
-
-// tear drops what has not reached the reader.
-func (s *stream) tear() {
-	s.torn = true
-	s.buf = s.buf[:s.passed-s.read]
 }
 
 // disturb takes over the steps that concern connections.

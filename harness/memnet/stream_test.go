@@ -75,6 +75,7 @@ func TestStreamFaults(t *testing.T) {
 		{"stall 6 5s", "only the end comes later", []string{"0s abc", "1s def", "7s EOF"}},
 		{"stall 7 5s", "so many are not sent", []string{"0s abc", "1s def", "2s EOF"}},
 		{"stall 1 1500ms, stall 4 3s", "two of them", []string{"0s a", "1.5s bcd", "4.5s ef", "4.5s EOF"}},
+		{"stall 4 3s, stall 1 1500ms", "in any order", []string{"0s a", "1.5s bcd", "4.5s ef", "4.5s EOF"}},
 		{"stall 2 1s, stall 2 1s", "two at one place", []string{"0s ab", "2s cdef", "2s EOF"}},
 		{"stall 2 5s, chop 2", "together with another", []string{"0s ab", "5s cd", "5s ef", "5s EOF"}},
 		{"reset 2", "what comes before it arrives", []string{"0s ab", "0s reset"}},
@@ -154,18 +155,42 @@ func TestResetBothEnds(t *testing.T) {
 
 // Whoever waits when the reset comes learns of it, all of them.
 func TestResetTellsAllWhoWait(t *testing.T) {
-	bubble(t, func(t *testing.T, n *memnet.Network) {
-		a, b := n.Pipe()
-		errs := make(chan error)
-		go func() { _, err := a.Read(make([]byte, 1)); errs <- err }()
-		go func() { _, err := a.Write(make([]byte, 1<<20)); errs <- err }()
-		synctest.Wait()
-		b.SetLinger(0)
-		b.Close()
-		for range 2 {
-			if err := <-errs; !errors.Is(err, syscall.ECONNRESET) {
-				t.Errorf("got %v, want ECONNRESET", err)
+	for first := range 2 {
+		bubble(t, func(t *testing.T, n *memnet.Network) {
+			a, b := n.Pipe()
+			errs := make(chan error)
+			calls := []func([]byte) (int, error){a.Read, a.Write}
+			for i := range calls {
+				go func() {
+					_, err := calls[(first+i)%2](make([]byte, 1<<20))
+					errs <- err
+				}()
+				synctest.Wait()
 			}
+			b.SetLinger(0)
+			b.Close()
+			for range calls {
+				if err := <-errs; !errors.Is(err, syscall.ECONNRESET) {
+					t.Errorf("got %v, want ECONNRESET", err)
+				}
+			}
+		})
+	}
+}
+
+// What is still under way when a reset comes back never arrives.
+func TestResetOvertakes(t *testing.T) {
+	bubble(t, func(t *testing.T, n *memnet.Network) {
+		from, to := pipe(n, "stall 2 5s")
+		from.Write([]byte("abc"))
+		from.Close()
+		to.Write([]byte("hello?")) // the answer is a reset
+		if got, want := arrivals(to), []string{"0s ab", "0s reset"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		time.Sleep(10 * time.Second)
+		if got, want := arrivals(to), []string{"0s EOF"}; !slices.Equal(got, want) {
+			t.Errorf("later: got %q, want %q", got, want)
 		}
 	})
 }

@@ -150,9 +150,9 @@ func (c *Conn) whyWrite() []string {
 	if c.out.room() > 0 {
 		return []string{"another Write of this connection is under way"}
 	}
-	why := "the other end does not read: it has " + count(c.out.unread(), "byte") + " waiting, as many as may"
+	why := "the other end does not read: " + count(c.out.unread(), "byte") + " wait, and no more fit"
 	if c.out.held() > 0 {
-		why = "the network holds back " + count(c.out.held(), "byte") + " (script), and no more may wait"
+		why = "the network holds back " + count(c.out.held(), "byte") + " (script), and no more fit"
 	}
 	return []string{why}
 }

@@ -256,12 +256,12 @@ func (c *capped) Write(p []byte) (int, error) {
 }
 
 // telling says how much a learner gets from a failure: least from a skipped
-// test, little from one that met what is not written yet.
-func telling(f *Failure) int {
+// test, little from one that met what is not written yet, once something is.
+func telling(f *Failure, begun bool) int {
 	switch {
 	case f.Kind == BySkip:
 		return 0
-	case strings.Contains(f.Text, todo.Err.Error()):
+	case begun && strings.Contains(f.Text, todo.Err.Error()):
 		return 1
 	default:
 		return 2
@@ -277,8 +277,10 @@ func judge(s Spec, run *events, names []string) Verdict {
 	for _, name := range names {
 		v.Tests = append(v.Tests, run.result(name, s.runs(name), v.Broke))
 	}
+	begun := v.Count(Passed) > 0
 	for i := range v.Tests {
-		if f := v.Tests[i].Failure; f != nil && (v.First == nil || telling(f) > telling(v.First)) {
+		f := v.Tests[i].Failure
+		if f != nil && (v.First == nil || telling(f, begun) > telling(v.First, begun)) {
 			v.First = f
 		}
 	}

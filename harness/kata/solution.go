@@ -36,7 +36,7 @@ alone in others. Before yours is green it wants --spoil.`,
 
 func (a *app) solution(k course.Kata, spoil bool) error {
 	if a.log().Of(k.ID).SinceReset().Green() == nil && !spoil {
-		return fmt.Errorf("%s is not green yet. A hint: %s hint %s; the reference all the same: %s solution --spoil %s", k.ID, self, k.ID, self, k.ID)
+		return fmt.Errorf("%s is not green yet\n  a hint: %s hint %s\n  the reference all the same: %s solution --spoil %s", k.ID, self, k.ID, self, k.ID)
 	}
 	names, err := filepath.Glob(filepath.Join(a.index.Root, "solutions", filepath.FromSlash(k.ID), "*.go"))
 	if err != nil {

@@ -84,7 +84,8 @@ func (s *Standing) look(root string, log Log) {
 }
 
 // Next returns the place on the board of what to do now: what was begun last,
-// else the first that is not begun. It is -1 when everything is done.
+// else the first that is not begun, of the track that was last worked on if it
+// has one. It is -1 when everything is done.
 func Next(board []Standing) int {
 	next := -1
 	for i, s := range board {
@@ -92,8 +93,17 @@ func Next(board []Standing) int {
 			next = i
 		}
 	}
-	for i := 0; next < 0 && i < len(board); i++ {
-		if board[i].Status == NotBegun {
+	if next >= 0 {
+		return next
+	}
+	var last Standing
+	for _, s := range board {
+		if s.Status == Done && s.Active.After(last.Active) {
+			last = s
+		}
+	}
+	for i, s := range board {
+		if s.Status == NotBegun && (next < 0 || s.Track == last.Track && board[next].Track != last.Track) {
 			next = i
 		}
 	}

@@ -28,6 +28,28 @@ func TestIndexBroken(t *testing.T) {
 	}
 }
 
+// A learner stays in the track that was last worked on, as long as it has more.
+func TestNextStaysInTrack(t *testing.T) {
+	at := func(track string, status course.Status, minutes int) course.Standing {
+		return course.Standing{Kata: course.Kata{Track: track}, Status: status, Active: time.Unix(0, 0).Add(time.Duration(minutes) * time.Minute)}
+	}
+	for _, tc := range []struct {
+		why   string
+		board []course.Standing
+		want  int
+	}{
+		{"nothing done: the first", []course.Standing{at("tcp", course.NotBegun, 0), at("dns", course.NotBegun, 0)}, 0},
+		{"the first left in the track", []course.Standing{at("tcp", course.NotBegun, 0), at("dns", course.NotBegun, 0), at("dns", course.Done, 5)}, 1},
+		{"the track of the last deed", []course.Standing{at("tcp", course.Done, 9), at("tcp", course.NotBegun, 0), at("dns", course.NotBegun, 0), at("dns", course.Done, 5)}, 1},
+		{"the track is done: the first elsewhere", []course.Standing{at("tcp", course.NotBegun, 0), at("dns", course.Done, 5)}, 0},
+		{"what is locked is not next", []course.Standing{at("tcp", course.NotBegun, 0), at("dns", course.Done, 5), at("dns", course.Locked, 0)}, 0},
+	} {
+		if got := course.Next(tc.board); got != tc.want {
+			t.Errorf("%s: Next = %d, want %d", tc.why, got, tc.want)
+		}
+	}
+}
+
 // What a kata needs is what it or its solution imports.
 func TestNeeds(t *testing.T) {
 	root := t.TempDir()

@@ -16,7 +16,8 @@ import (
 )
 
 func (a *app) explainCommand() *cobra.Command {
-	return &cobra.Command{
+	name := -1
+	cmd := &cobra.Command{
 		Use:   "explain FILE | HEX... | -",
 		Short: "Explain the bytes of a DNS message, field by field",
 		Long: `Explains a DNS message: each field at its offset, and where it stops making
@@ -29,10 +30,16 @@ the command line (spaces, colons and 0x do not matter), or standard input: -`,
 			if err != nil {
 				return err
 			}
-			a.say("%s", strings.TrimRight(wire.DNS(msg).Dump(), "\n"))
+			d := wire.DNS(msg)
+			if name >= 0 {
+				d = wire.DNSName(msg, name)
+			}
+			a.say("%s", strings.TrimRight(d.Dump(), "\n"))
 			return nil
 		},
 	}
+	cmd.Flags().IntVar(&name, "name", -1, "take the input for a name that begins at `OFFSET`, not for a message")
+	return cmd
 }
 
 // maxMessage is what a DNS message over TCP can be long; annotated hex takes

@@ -379,12 +379,16 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// plain says whether s is printable ASCII.
+// plain says whether s is printable ASCII and ellipses.
 func plain(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
+	for i := 0; i < len(s); i++ {
+		if ' ' <= s[i] && s[i] <= '~' {
+			continue
+		}
+		if !strings.HasPrefix(s[i:], "…") {
 			return false
 		}
+		i += len("…") - 1
 	}
 	return true
 }

@@ -127,6 +127,9 @@ func isBreak(s string, i int) bool {
 
 // byteOf returns the index of the n-th character.
 func byteOf(s string, n int) int {
+	if n >= len(s) {
+		return len(s)
+	}
 	for i := range s {
 		if n == 0 {
 			return i

@@ -72,7 +72,7 @@ func (w Watch) Until(done <-chan struct{}) Finding {
 		case <-t.C:
 		}
 		text := meter.Over()
-		if text == "" && time.Since(last.at) < max(w.Pause, 4*last.cost) {
+		if text == "" && time.Since(last.at) < max(w.Pause-Tick/2, 4*last.cost) { // ticks are not exact
 			continue
 		}
 		if text == "" && w.worked(&last) {

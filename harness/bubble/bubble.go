@@ -93,8 +93,9 @@ func Property(t *testing.T, number int, prop func(rt *rapid.T, b *B)) {
 }
 
 // Go calls f in a goroutine; call says which call of the learner's code it makes:
-// "Handle(conn)". Reports of who waits where use that name. When f panics, the
-// test fails and ends.
+// "Handle(conn)"; or without a parenthesis what the goroutine is to the test: "the
+// client". Reports of who waits where use that name. When f panics, the test
+// fails and ends.
 func (b *B) Go(call string, f func() error) *Call { return b.stage.Go(call, f) }
 
 // Context returns a context that is cancelled at the end of the test.

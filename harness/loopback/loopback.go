@@ -144,8 +144,9 @@ func (l *L) end() {
 }
 
 // Go calls f in a goroutine; call says which call of the learner's code it makes:
-// "Handle(conn)". Reports of who waits where use that name. When f panics, the
-// test fails and ends.
+// "Handle(conn)"; or without a parenthesis what the goroutine is to the test: "the
+// client". Reports of who waits where use that name. When f panics, the test
+// fails and ends.
 func (l *L) Go(call string, f func() error) *Call { return l.stage.Go(call, f) }
 
 // Context returns a context that is cancelled at the end of the test.

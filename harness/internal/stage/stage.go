@@ -107,10 +107,13 @@ func (s *Stage) End() {
 }
 
 // Go runs f in a goroutine; call says which call of the learner's code f makes:
-// "Handle(conn)". A panic in it ends the test.
+// "Handle(conn)"; or without a parenthesis what the goroutine is to the test:
+// "the client". A panic in it ends the test.
 func (s *Stage) Go(call string, f func() error) *Call {
 	c := &Call{s: s, call: call, done: make(chan struct{})}
-	trace.Calling(func() string { return call })
+	if strings.Contains(call, "(") { // else it is a helper of the test
+		trace.Calling(func() string { return call })
+	}
 	go func() {
 		defer close(c.done)
 		s.label(stuck.Label{Name: call})

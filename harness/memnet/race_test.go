@@ -30,13 +30,9 @@ var races = map[string]func(n *memnet.Network){
 	},
 	"a variable of two connections that are busy one after the other": func(n *memnet.Network) {
 		var served int
-		for i := range 2 {
-			c, s := n.Pipe()
+		for i, s := range serverEnds(n) {
 			go func() {
 				time.Sleep(time.Duration(i) * time.Second)
-				c.Write([]byte("question"))
-			}()
-			go func() {
 				s.Read(make([]byte, 100))
 				served++
 				s.Write([]byte("answer"))
@@ -47,17 +43,26 @@ var races = map[string]func(n *memnet.Network){
 	"a variable of two who send from one socket each": func(n *memnet.Network) {
 		var sent int
 		to, _ := n.ListenPacket("127.0.0.1:53")
-		for i := range 2 {
-			p, _ := n.ListenPacket("127.0.0.1:0")
+		p, _ := n.ListenPacket("127.0.0.1:0")
+		q, _ := n.ListenPacket("127.0.0.1:0")
+		for i, p := range []*memnet.PacketConn{p, q} {
 			go func() {
 				time.Sleep(time.Duration(i) * time.Second)
-				p.SetReadDeadline(time.Time{})
 				sent++
 				p.WriteTo([]byte("x"), to.LocalAddr())
 			}()
 		}
 		time.Sleep(5 * time.Second)
 	},
+}
+
+// serverEnds returns the ends of two connections to which something was sent.
+func serverEnds(n *memnet.Network) [2]*memnet.Conn {
+	c, s := n.Pipe()
+	d, t := n.Pipe()
+	c.Write([]byte("question"))
+	d.Write([]byte("question"))
+	return [2]*memnet.Conn{s, t}
 }
 
 const raceEnv = "MEMNET_RACE"

@@ -34,7 +34,7 @@ var mayImport = []struct {
 		"./harness/todo", "earlier katas of its track"}},
 	{bridge, "", []string{"std", "its own solution"}}, // std for the types of its signatures
 	{kataTest, "", []string{"std", "its own kata", "./pb/...",
-		"./harness/todo", "./harness/rule", "./harness/wire", "./harness/memnet", "./harness/bubble", "./harness/loopback", "./harness/grpctest",
+		"./harness/todo", "./harness/rule", "./harness/draw", "./harness/wire", "./harness/memnet", "./harness/bubble", "./harness/loopback", "./harness/grpctest",
 		"google.golang.org/grpc/...", "google.golang.org/protobuf/...",
 		"github.com/google/go-cmp/...", "pgregory.net/rapid", "go.uber.org/goleak",
 		"github.com/miekg/dns", "golang.org/x/net/dns/dnsmessage"}}, // the last two as oracles

@@ -29,7 +29,7 @@ func (r *R) Property(prop func(t *rapid.T, r *R)) {
 		defer func() { done <- recover() }()
 		rapid.Check(rec, func(t *rapid.T) {
 			rec.last = ""
-			prop(t, &R{t: &relay{t, rec}})
+			prop(t, &R{t: &relay{t, rec}, note: new(string)})
 		})
 	}()
 	select {

@@ -29,7 +29,8 @@ import (
 // R reports failures of one rule. The zero value is not usable: see New.
 type R struct {
 	t    rapid.TB
-	head string // what a failure begins with
+	head string  // what a failure begins with
+	note *string // what it ends with; one for all that On made
 }
 
 // New says that t tests rule number of the README.md in the test's folder. It
@@ -54,7 +55,7 @@ func New(t testing.TB, number int) *R {
 		t.Fatalf("rule %d: README.md has no such rule", number)
 	}
 	t.Attr("rule", fmt.Sprint(number))
-	return &R{t: t, head: fmt.Sprintf("rule %d: %s\n(%s)\n\n", number, ru.Title, ru.Source)}
+	return &R{t: t, head: fmt.Sprintf("rule %d: %s\n(%s)\n\n", number, ru.Title, ru.Source), note: new(string)}
 }
 
 var load = sync.OnceValues(func() (readme.Doc, error) {
@@ -64,11 +65,14 @@ var load = sync.OnceValues(func() (readme.Doc, error) {
 
 // On returns the same rule, reported to t: a helper's stand-in for the test. If
 // it has a method like R's Do, that is what runs the learner's code.
-func (r *R) On(t rapid.TB) *R { return &R{t: t, head: r.head} }
+func (r *R) On(t rapid.TB) *R { return &R{t, r.head, r.note} }
 
 // T returns what r reports to. A helper of a test calls r.T().Helper(), so that
 // a failure bears the line of the test and not the helper's.
 func (r *R) T() rapid.TB { return r.t }
+
+// Note sets the words with which every failure from now on ends.
+func (r *R) Note(text string) { *r.note = "\n\n" + text }
 
 // Errorf fails the test and goes on. The text, which may have several lines,
 // stands below the rule.
@@ -84,7 +88,7 @@ func (r *R) Fatalf(format string, args ...any) {
 }
 
 func (r *R) message(format string, args []any) string {
-	return r.head + strings.TrimRight(fmt.Sprintf(format, args...), "\n")
+	return r.head + strings.TrimRight(fmt.Sprintf(format, args...), "\n") + *r.note
 }
 
 // Do runs f, which calls the learner's code. When f panics, does not come to

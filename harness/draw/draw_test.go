@@ -1,0 +1,121 @@
+package draw_test
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/example/netkata/harness/draw"
+	"github.com/example/netkata/harness/rule"
+)
+
+// TestMain goes where a README.md with a rule 1 is.
+func TestMain(m *testing.M) {
+	if err := os.Chdir("testdata"); err != nil {
+		panic(err)
+	}
+	m.Run()
+}
+
+// sample draws from d what a kata's test might.
+func sample(d *draw.Data) []string {
+	return append(d.Words(3), d.Text(20), d.Text(d.Between(1, 9)))
+}
+
+// The same seed and test give the same data, another seed other data.
+func TestSeed(t *testing.T) {
+	bySeed := map[string][]string{}
+	for _, seed := range []string{"", "1", "4711", "4711", "18446744073709551615"} {
+		t.Setenv(draw.Env, seed)
+		got := sample(draw.From(rule.New(t, 1)))
+		if seed == "" {
+			seed = "1"
+		}
+		if first, ok := bySeed[seed]; ok && !slices.Equal(first, got) {
+			t.Errorf("seed %s gave %q, then %q", seed, first, got)
+		}
+		bySeed[seed] = got
+	}
+	if slices.Equal(bySeed["1"], bySeed["4711"]) {
+		t.Errorf("seeds 1 and 4711 both give %q", bySeed["1"])
+	}
+}
+
+// Two tests of one round differ: what one drew tells nothing of the other.
+func TestNames(t *testing.T) {
+	var all [][]string
+	for _, name := range []string{"a", "b"} {
+		t.Run(name, func(t *testing.T) { all = append(all, sample(draw.From(rule.New(t, 1)))) })
+	}
+	if slices.Equal(all[0], all[1]) {
+		t.Errorf("two tests drew the same: %q", all[0])
+	}
+}
+
+// What Data promises of words, texts and numbers.
+func TestData(t *testing.T) {
+	d := draw.From(rule.New(t, 1))
+	seen := map[string]bool{}
+	for _, w := range d.Words(5000) {
+		if seen[w] || !regexp.MustCompile(`^[a-z]{4,8}$`).MatchString(w) {
+			t.Errorf("word %q: seen before: %v", w, seen[w])
+		}
+		seen[w] = true
+	}
+	spaces := 0
+	for n := range 200 {
+		s := d.Text(n)
+		if len(s) != n || strings.TrimSpace(s) != s || strings.Trim(s, asciiPrintable()) != "" {
+			t.Errorf("Text(%d) = %q", n, s)
+		}
+		spaces += strings.Count(s, " ")
+	}
+	if spaces == 0 {
+		t.Error("Text never has a space")
+	}
+	drawn := map[int]bool{}
+	for range 200 {
+		drawn[d.Between(3, 5)] = true
+	}
+	if len(drawn) != 3 || !drawn[3] || !drawn[4] || !drawn[5] {
+		t.Errorf("Between(3, 5) gave %v", drawn)
+	}
+}
+
+func asciiPrintable() string {
+	var b strings.Builder
+	for c := byte(' '); c <= '~'; c++ {
+		b.WriteByte(c)
+	}
+	return b.String()
+}
+
+// Every failure says the seed, and a seed that is no number is a failure. The
+// failing test is this one, run again.
+func TestFailureSaysSeed(t *testing.T) {
+	if os.Getenv("FAIL") != "" {
+		r := rule.New(t, 1)
+		d := draw.From(r)
+		r.On(t).Errorf("drawn: %q", d.Word())
+		return
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seed, want := range map[string]string{
+		"4711": `seed 4711 \(KATA_SEED=4711 brings them back\)`,
+		"four": `KATA_SEED=four: want a number`,
+	} {
+		cmd := exec.Command(exe, "-test.run=^TestFailureSaysSeed$")
+		cmd.Dir = ".." // of testdata
+		cmd.Env = append(os.Environ(), "FAIL=1", draw.Env+"="+seed)
+		out, err := cmd.CombinedOutput()
+		if err == nil || !regexp.MustCompile(want).Match(out) {
+			t.Errorf("%s=%s: want a failure with %s, got\n%s", draw.Env, seed, want, out)
+		}
+	}
+}

@@ -20,12 +20,13 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/example/netkata/harness/internal/trace"
 	"github.com/example/netkata/harness/rule"
 )
 
 // Env is the environment variable that holds the seed, a number. Without it the
 // seed is 1.
-const Env = "KATA_SEED"
+const Env = trace.SeedEnv
 
 // Data is a test's source of data. The zero value is not usable: see From.
 type Data struct {

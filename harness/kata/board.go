@@ -75,7 +75,8 @@ func status(s course.Standing) string {
 // whatNext ends the board with what to type.
 func (a *app) whatNext(board []course.Standing, next int) {
 	if next < 0 {
-		a.say("Everything is done. Any kata can be done again: %s reset ID", self)
+		a.say("Everything is done. Once more, with other data: %s shuffle", self)
+		a.say("Any kata can be done again: %s reset ID", self)
 		return
 	}
 	s := board[next]

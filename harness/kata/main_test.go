@@ -31,6 +31,9 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":  exits,
 			"append": appendLine,
+			"ship": func(ts *testscript.TestScript, _ bool, _ []string) {
+				ts.Check(ship(ts.Getenv("WORK") + "/repo"))
+			},
 		},
 	})
 }

@@ -78,7 +78,11 @@ func (r *runner) run(ctx context.Context, args []string) error {
 func (r *runner) judge(ctx context.Context, k course.Kata) (course.Verdict, error) {
 	slow := time.AfterFunc(5*time.Second, r.patience)
 	defer slow.Stop()
-	v, err := r.index.Run(ctx, k, course.Options{Timeout: r.timeout})
+	o := course.Options{Timeout: r.timeout}
+	if draw := r.log().Of(k.ID).Draw(); draw != nil {
+		o.Seed = draw.Seed
+	}
+	v, err := r.index.Run(ctx, k, o)
 	if ctx.Err() != nil {
 		return v, errors.New("stopped")
 	}
@@ -179,6 +183,9 @@ func tally(v course.Verdict) string {
 		}
 		if v.Race {
 			s += ", race detector on"
+		}
+		if v.Seed != 0 {
+			s += fmt.Sprintf(", seed %d", v.Seed)
 		}
 		return s
 	}

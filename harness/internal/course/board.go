@@ -25,6 +25,7 @@ type Standing struct {
 	Behind []string  // the IDs of what it needs that is not Done
 	Last   *Entry    // the last run since the last reset, nil for none
 	Done   *Entry    // the last green run, nil for none
+	Draw   *Entry    // the last draw by shuffle, nil for none
 	Active time.Time // when the learner last worked on it, zero for never
 	Hints  int       // shown since the last reset
 	Folder Folder
@@ -58,7 +59,8 @@ func (x Index) Board(log Log) ([]Standing, error) {
 }
 
 func (s *Standing) look(root string, log Log) {
-	s.Done = log.Green()
+	s.Done, s.Draw = log.Green(), log.Draw()
+	again := s.Draw != nil && (s.Done == nil || s.Done.Time.Before(s.Draw.Time)) // a round that is open
 	log = log.SinceReset()
 	s.Hints = log.Hints()
 	for i := range log {
@@ -74,9 +76,9 @@ func (s *Standing) look(root string, log Log) {
 		}
 	}
 	switch {
-	case s.Done != nil && (s.Last == nil || s.Last.Verdict == Green.String()):
+	case s.Done != nil && !again && (s.Last == nil || s.Last.Verdict == Green.String()):
 		s.Status = Done // and not red again since
-	case len(s.Folder.Edited) > 0, !s.Folder.Known && s.Last != nil:
+	case again, len(s.Folder.Edited) > 0, !s.Folder.Known && s.Last != nil:
 		s.Status = Begun
 	case len(s.Behind) > 0:
 		s.Status = Locked

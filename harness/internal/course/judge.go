@@ -31,6 +31,7 @@ type Spec struct {
 	Count   int           // runs of each test; 0 is one, or what go test has cached
 	CPU     []int         // for go test -cpu: values of GOMAXPROCS, each with Count runs
 	Timeout time.Duration // of all the tests together, not of the build; 0 is a minute
+	Seed    uint64        // of the data that tests draw (harness/draw), 0 for its default
 
 	only  string // the one test or subtest to run
 	trace bool   // have rule.Do print each call before it
@@ -58,6 +59,7 @@ type Verdict struct {
 	Printed string        // what tests and learner's code printed outside of any test
 	Race    bool          // whether the race detector was on
 	Rules   []int         // that the tests named, ascending
+	Seed    uint64        // of the data that the tests drew, 0 when they draw none
 	Cached  bool          // whether go test replayed an earlier run of the same code
 	Elapsed time.Duration // of the whole run, build and all
 }
@@ -199,6 +201,9 @@ func (s Spec) environ() []string {
 		return slices.Contains([]string{"GOFLAGS", "GOWORK", "GOTRACEBACK", trace.Env}, name)
 	})
 	env = append(env, "GOFLAGS=-buildvcs=false", "GOWORK=off")
+	if s.Seed != 0 {
+		env = append(env, fmt.Sprint(trace.SeedEnv, "=", s.Seed))
+	}
 	if s.trace {
 		env = append(env, trace.Env+"=1")
 	}

@@ -3,6 +3,7 @@ package course
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ const (
 	DidHint     Deed = "hint"     // a hint was shown
 	DidReset    Deed = "reset"    // the stub was put back
 	DidSolution Deed = "solution" // the reference was shown
+	DidShuffle  Deed = "shuffle"  // a challenge was drawn, which begins a round of it
 )
 
 // Entry is one line of the log, .kata/log.jsonl. What does not apply is left
@@ -30,7 +32,7 @@ type Entry struct {
 	Kata    string    `json:"kata"`
 	Learner string    `json:"learner,omitempty"` // empty for whose machine it is
 	Sum     string    `json:"sum,omitempty"`     // of the learner's files, see Folder
-	Seed    uint64    `json:"seed,omitempty"`    // of a variant
+	Seed    uint64    `json:"seed,omitempty"`    // of the data that a challenge's tests draw
 
 	Verdict string `json:"verdict,omitempty"` // of a run: State's words
 	Passed  int    `json:"passed,omitempty"`
@@ -50,7 +52,7 @@ func RunEntry(k Kata, v Verdict, now time.Time) Entry {
 	e := Entry{
 		Time: now, Deed: DidRun, Kata: k.ID, Sum: v.Folder.Sum,
 		Verdict: v.State.String(), Passed: v.Count(Passed), Tests: len(v.Tests),
-		Millis: v.Elapsed.Milliseconds(), Race: v.Race,
+		Millis: v.Elapsed.Milliseconds(), Race: v.Race, Seed: v.Seed,
 	}
 	if f := v.First; f != nil {
 		e.Kind, e.Test, e.Rule = f.Kind, f.Test, f.Rule
@@ -103,7 +105,11 @@ type Log []Entry
 // ReadLog reads the log. No log is an empty one; what is no entry (a torn
 // line) is passed over.
 func ReadLog(root string) (Log, error) {
-	src, err := os.ReadFile(logFile(root))
+	name := logFile(root)
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", name) // a device may have no end
+	}
+	src, err := os.ReadFile(name)
 	if missing(err) {
 		return nil, nil
 	}
@@ -140,8 +146,17 @@ func (l Log) SinceReset() Log {
 
 // Green returns the last green run, nil when there is none.
 func (l Log) Green() *Entry {
+	return l.last(func(e Entry) bool { return e.Deed == DidRun && e.Verdict == Green.String() })
+}
+
+// Draw returns the last draw, nil when there is none.
+func (l Log) Draw() *Entry {
+	return l.last(func(e Entry) bool { return e.Deed == DidShuffle })
+}
+
+func (l Log) last(is func(Entry) bool) *Entry {
 	for i := len(l) - 1; i >= 0; i-- {
-		if l[i].Deed == DidRun && l[i].Verdict == Green.String() {
+		if is(l[i]) {
 			return &l[i]
 		}
 	}

@@ -13,13 +13,17 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/example/netkata/harness/internal/trace"
 )
 
 // Options are how a learner's kata is run.
 type Options struct {
 	Timeout time.Duration // see Spec
+	Seed    uint64        // see Spec; the environment's comes before it
 }
 
 // Run judges the learner's solution of k: as Test does, and besides it is only
@@ -27,7 +31,14 @@ type Options struct {
 // is on where the kata is concurrent and this machine has it.
 func (x Index) Run(ctx context.Context, k Kata, o Options) (Verdict, error) {
 	s := Spec{Root: x.Root, Package: k.Dir, Timeout: o.Timeout}
-	concurrent := s.concurrent()
+	concurrent := s.uses(networks...)
+	if s.uses("draw") {
+		seed, err := seed(o.Seed)
+		if err != nil {
+			return Verdict{}, err
+		}
+		s.Seed = seed
+	}
 	s.Race = concurrent && raceDetector() == nil
 
 	type shipped struct {
@@ -49,7 +60,7 @@ func (x Index) Run(ctx context.Context, k Kata, o Options) (Verdict, error) {
 	if err = errors.Join(err, found.err); err != nil {
 		return v, err
 	}
-	v.Folder = found.folder
+	v.Folder, v.Seed = found.folder, s.Seed
 	v.checkShipped(k)
 	if concurrent && !s.Race {
 		v.Notes = append(v.Notes, "The race detector was off: "+raceDetector().Error()+".")
@@ -87,21 +98,31 @@ func (v *Verdict) checkShipped(k Kata) {
 // networks are the helpers by which a test shows that its kata is concurrent.
 var networks = []string{"memnet", "bubble", "loopback", "grpctest"}
 
-// concurrent says whether the package's tests use a network.
-func (s Spec) concurrent() bool {
+// uses says whether the package's tests import one of those helpers.
+func (s Spec) uses(helpers ...string) bool {
 	names, _ := filepath.Glob(filepath.Join(s.Root, filepath.FromSlash(s.Package), "*_test.go"))
 	for _, name := range names {
 		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
-		if err == nil && slices.ContainsFunc(f.Imports, isNetwork) {
+		if err == nil && slices.ContainsFunc(f.Imports, func(spec *ast.ImportSpec) bool {
+			dir, name := path.Split(strings.Trim(spec.Path.Value, "`\""))
+			return strings.HasSuffix(dir, "/harness/") && slices.Contains(helpers, name)
+		}) {
 			return true
 		}
 	}
 	return false
 }
 
-func isNetwork(spec *ast.ImportSpec) bool {
-	dir, name := path.Split(strings.Trim(spec.Path.Value, "`\""))
-	return strings.HasSuffix(dir, "/harness/") && slices.Contains(networks, name)
+// seed returns the environment's seed, or else the one given, or else 1.
+func seed(given uint64) (uint64, error) {
+	if s := os.Getenv(trace.SeedEnv); s != "" {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s=%s: want a number", trace.SeedEnv, s)
+		}
+		return n, nil
+	}
+	return max(1, given), nil
 }
 
 // raceDetector says why this machine has no race detector, nil when it has

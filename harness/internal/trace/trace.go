@@ -1,5 +1,5 @@
-// Package trace holds the words by which tests (package rule) and the judge
-// (package course) understand each other across the test process's output.
+// Package trace holds the words by which tests (packages rule and draw) and the
+// judge (package course) understand each other across the test process's border.
 package trace
 
 import (
@@ -8,6 +8,8 @@ import (
 )
 
 const (
+	// SeedEnv is the environment variable that holds the seed of a test's data.
+	SeedEnv = "KATA_SEED"
 	// Env is the environment variable that has rule.Do print each call of the
 	// learner's code before it is made: a fatal error leaves no other sign of it.
 	Env = "NETKATA_TRACE"

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/example/netkata/harness/internal/course"
@@ -63,22 +65,48 @@ func (r *runner) run(ctx context.Context, args []string) error {
 		katas = []course.Kata{s.Kata}
 	}
 	if len(katas) == 1 {
-		v, err := r.judge(ctx, katas[0])
-		if err != nil {
-			return err
-		}
-		r.say("%s", r.headline(katas[0], v, 0))
-		r.explain(katas[0], v)
-		return nil
+		return r.one(ctx, katas[0])
 	}
 	return r.several(ctx, katas)
 }
 
-// judge runs one kata and keeps the verdict.
-func (r *runner) judge(ctx context.Context, k course.Kata) (course.Verdict, error) {
+// one runs one kata and explains the verdict. A first failure that the other
+// tests keep waiting is shown before they end.
+func (r *runner) one(ctx context.Context, k course.Kata) error {
+	var shown atomic.Pointer[course.Failure]
+	var show *time.Timer
+	v, err := r.judge(ctx, k, func(f *course.Failure) {
+		if r.verbose {
+			return
+		}
+		show = time.AfterFunc(wait, func() {
+			r.say("%s  %s\n", k.ID, red(course.Red))
+			r.quote(f)
+			r.say("\nThe other tests are still running.\n")
+			shown.Store(f)
+		})
+	})
+	if show != nil && !show.Stop() {
+		for shown.Load() == nil {
+			runtime.Gosched() // it is being written
+		}
+	}
+	if err != nil {
+		return err
+	}
+	r.say("%s", r.headline(k, v, 0))
+	r.explain(k, v, shown.Load())
+	return nil
+}
+
+// wait is how long other tests may keep a first failure waiting.
+const wait = 500 * time.Millisecond
+
+// judge runs one kata and keeps the verdict; first is told the first failure.
+func (r *runner) judge(ctx context.Context, k course.Kata, first func(*course.Failure)) (course.Verdict, error) {
 	slow := time.AfterFunc(5*time.Second, r.patience)
 	defer slow.Stop()
-	o := course.Options{Timeout: r.timeout}
+	o := course.Options{Timeout: r.timeout, First: first}
 	if draw := r.log().Of(k.ID).Draw(); draw != nil {
 		o.Seed = draw.Seed
 	}
@@ -133,7 +161,7 @@ func (r *runner) several(ctx context.Context, katas []course.Kata) error {
 			r.say("%-*s  %s", wide, k.ID, faint("not begun"))
 			continue
 		}
-		v, err := r.judge(ctx, k)
+		v, err := r.judge(ctx, k, nil)
 		if err != nil {
 			return err
 		}
@@ -144,7 +172,7 @@ func (r *runner) several(ctx context.Context, katas []course.Kata) error {
 	}
 	if first != nil {
 		r.say("\n%s", r.headline(*first, why, 0))
-		r.explain(*first, why)
+		r.explain(*first, why, nil)
 	}
 	return nil
 }
@@ -192,8 +220,9 @@ func tally(v course.Verdict) string {
 	return fmt.Sprintf("%d of %s pass", v.Count(course.Passed), count(len(v.Tests), "test"))
 }
 
-// explain says what the verdict means, and what to do now.
-func (r *runner) explain(k course.Kata, v course.Verdict) {
+// explain says what the verdict means, and what to do now. shown is the failure
+// that was shown already, nil for none.
+func (r *runner) explain(k course.Kata, v course.Verdict, shown *course.Failure) {
 	if r.verbose {
 		r.everything(v)
 	}
@@ -203,7 +232,7 @@ func (r *runner) explain(k course.Kata, v course.Verdict) {
 	case untouched(v):
 		r.notBegun(k, v)
 	default:
-		r.failure(k, v)
+		r.failure(k, v, shown)
 	}
 	for _, note := range v.Notes {
 		r.say("\n%s %s", yellow("note:"), note)
@@ -238,13 +267,12 @@ func (r *runner) notBegun(k course.Kata, v course.Verdict) {
 const printedLines = 20
 
 // failure explains the first failure, and counts the others.
-func (r *runner) failure(k course.Kata, v course.Verdict) {
+func (r *runner) failure(k course.Kata, v course.Verdict, shown *course.Failure) {
 	f := v.First
-	r.say("")
-	if f.Test != "" {
-		r.say("%s", bold(testName(f.Test))+ruleOf(f))
+	if shown == nil || f.Test != shown.Test || f.Text != shown.Text {
+		r.say("")
+		r.quote(f)
 	}
-	r.say("%s", f.Text)
 	switch {
 	case f.More == 0:
 	case f.Kind == course.ByCompile || f.Kind == course.ByVet || f.Kind == course.BySetup:
@@ -273,6 +301,14 @@ func (r *runner) failure(k course.Kata, v course.Verdict) {
 	if v.State == course.Red && len(v.Tests) > 0 && f.Kind != course.ByCompile && f.Kind != course.ByVet && f.Kind != course.BySetup {
 		r.say("\nA hint: %s hint %s", self, k.ID)
 	}
+}
+
+// quote gives a failure in its own words.
+func (r *runner) quote(f *course.Failure) {
+	if f.Test != "" {
+		r.say("%s", bold(testName(f.Test))+ruleOf(f))
+	}
+	r.say("%s", f.Text)
 }
 
 var seed = regexp.MustCompile(`^(Fuzz\w*)/seed#(\d+)$`)

@@ -41,6 +41,8 @@ type events struct {
 	flood   bool // more than maxOutput
 	late    atomic.Bool
 
+	first func(*Failure) // Spec.First, until it was told
+
 	limit *time.Timer   // kills the run
 	grace time.Duration // what limit is set to when the tests begin
 }
@@ -115,8 +117,19 @@ func (e *events) take(ev event) {
 	case "fail":
 		p.fails++
 		p.elapsed += ev.Elapsed
+		if e.first != nil && top(ev.Test) == ev.Test {
+			e.tellFirst(ev.Test)
+		}
 	case "skip":
 		p.skips++
+	}
+}
+
+// tellFirst tells why that test failed, if it is what a verdict would begin with.
+func (e *events) tellFirst(name string) {
+	if f := e.failure(name); f.Rule > 0 && telling(f, true) == telling(f, false) {
+		e.first(f)
+		e.first = nil
 	}
 }
 

@@ -33,6 +33,10 @@ type Spec struct {
 	Timeout time.Duration // of all the tests together, not of the build; 0 is a minute
 	Seed    uint64        // of the data that tests draw (harness/draw), 0 for its default
 
+	// First, unless nil, is told the first failure of a rule as soon as its test
+	// has failed, before the other tests end. It may not block.
+	First func(*Failure)
+
 	only  string // the one test or subtest to run
 	trace bool   // have rule.Do print each call before it
 }
@@ -213,6 +217,7 @@ func (s Spec) environ() []string {
 // runGo runs go test and collects its events.
 func runGo(ctx context.Context, s Spec) (*events, error) {
 	run := newEvents(s.Root)
+	run.first = s.First
 	cmd := exec.Command("go", s.args()...)
 	cmd.Dir = s.Root
 	cmd.Env = s.environ()

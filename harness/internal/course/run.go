@@ -22,15 +22,16 @@ import (
 
 // Options are how a learner's kata is run.
 type Options struct {
-	Timeout time.Duration // see Spec
-	Seed    uint64        // see Spec; the environment's comes before it
+	Timeout time.Duration  // see Spec
+	Seed    uint64         // see Spec; the environment's comes before it
+	First   func(*Failure) // see Spec
 }
 
 // Run judges the learner's solution of k: as Test does, and besides it is only
 // Green when the kata's tests are the ones that were shipped. The race detector
 // is on where the kata is concurrent and this machine has it.
 func (x Index) Run(ctx context.Context, k Kata, o Options) (Verdict, error) {
-	s := Spec{Root: x.Root, Package: k.Dir, Timeout: o.Timeout}
+	s := Spec{Root: x.Root, Package: k.Dir, Timeout: o.Timeout, First: o.First}
 	concurrent := s.uses(networks...)
 	if s.uses("draw") {
 		seed, err := seed(o.Seed)

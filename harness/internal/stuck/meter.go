@@ -13,7 +13,7 @@ const heapLimit = 512 << 20 // octets added to the heap
 // slower, and most of all what wakes many goroutines.
 func limits() (idle, total time.Duration) {
 	if Race {
-		return 2 * time.Second, 30 * time.Second
+		return 3 * time.Second / 2, 30 * time.Second
 	}
 	return time.Second, 5 * time.Second
 }

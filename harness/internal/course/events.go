@@ -281,13 +281,20 @@ func (e *events) messages(name string) (said []message, printed string) {
 	return said, out.String()
 }
 
-// output returns what a test and its subtests said and printed.
+// output returns what a test and its subtests said and printed, with the names
+// of the subtests above what is theirs.
 func (e *events) output(name string) string {
 	var out strings.Builder
+	of := name
 	for _, l := range e.lines {
-		if top(l.test) == name && !frameLine.MatchString(l.text) {
-			out.WriteString(l.text)
+		if top(l.test) != name || frameLine.MatchString(l.text) {
+			continue
 		}
+		if l.test != of {
+			of = l.test
+			out.WriteString("    " + of + "\n")
+		}
+		out.WriteString(l.text)
 	}
 	return out.String()
 }

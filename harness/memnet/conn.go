@@ -182,8 +182,11 @@ func (c *Conn) put(b []byte, w *waiter) (int, error) {
 	if c.peer.closed {
 		n = len(b)
 	}
+	if n == 0 {
+		return 0, nil // nothing moved: two ends that both wait for room would wake each other for ever
+	}
 	c.link.logData(c, b[:n])
-	if c.peer.closed && n > 0 {
+	if c.peer.closed {
 		c.reset() // is what the peer answers
 		return n, nil
 	}

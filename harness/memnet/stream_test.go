@@ -131,6 +131,21 @@ func TestStallHoldsTheWriter(t *testing.T) {
 	})
 }
 
+// Two ends that both write and do not read wait, and do not keep each other busy.
+func TestBothWrite(t *testing.T) {
+	bubble(t, func(t *testing.T, n *memnet.Network) {
+		n.Buffer = 10
+		a, b := n.Pipe()
+		for _, c := range []net.Conn{a, b, a} {
+			go c.Write(make([]byte, 15))
+		}
+		synctest.Wait()
+		if got := len(n.Waits()); got != 3 {
+			t.Errorf("%d calls wait, want 3:\n%s", got, n.Waiting())
+		}
+	})
+}
+
 // A reset by script concerns both ends and both directions.
 func TestResetBothEnds(t *testing.T) {
 	bubble(t, func(t *testing.T, n *memnet.Network) {

@@ -61,7 +61,7 @@ you wrote is right. Without a command: the board.`,
 
 		SuggestionsMinimumDistance: 2,
 	}
-	root.AddCommand(a.nextCommand(), a.runCommand(), a.hintCommand(), a.resetCommand(), a.solutionCommand(), a.shuffleCommand(), a.explainCommand())
+	root.AddCommand(a.nextCommand(), a.runCommand(), a.hintCommand(), a.resetCommand(), a.solutionCommand(), a.shuffleCommand(), a.serveCommand(), a.explainCommand())
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {

@@ -94,6 +94,10 @@ var bad = []struct {
 		"harness/dump/dump.go:4: imports github.com/example/netkata/katas/toy/half: a harness helper may"},
 	{"imports", "a helper that uses a solution", edit{"harness/dump/dump.go", "harness/todo", "solutions/toy/half"},
 		"harness/dump/dump.go:4: imports github.com/example/netkata/solutions/toy/half: a harness helper may"},
+	{"imports", "a server program of another kata", edit{"harness/serve/toy/half/main.go", "katas/toy/half", "katas/toy/round"},
+		"harness/serve/toy/half/main.go:4: imports github.com/example/netkata/katas/toy/round: a server program may import only std"},
+	{"imports", "a server program that uses a solution", edit{"harness/serve/toy/half/main.go", "katas/toy/half", "solutions/toy/half"},
+		"harness/serve/toy/half/main.go:4: imports github.com/example/netkata/solutions/toy/half: a server program may"},
 	{"imports", "a package outside of the house", edit{"internal/util/util.go", "", "package util\n"},
 		"internal/util/util.go: no Go belongs here"},
 

@@ -217,6 +217,8 @@ func (f *file) part() (part, string) {
 		return solution, at[1] + "/" + at[2]
 	case len(at) == 6 && at[0] == "testdata" && at[1] == "right":
 		return right, at[2] + "/" + at[3]
+	case len(at) == 5 && at[0] == "harness" && at[1] == "serve":
+		return server, at[2] + "/" + at[3]
 	case at[0] == "harness":
 		return helper, ""
 	case at[0] == "pb":

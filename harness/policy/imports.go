@@ -19,6 +19,7 @@ const (
 	solution  part = "a solution"
 	right     part = "a right solution"
 	helper    part = "a harness helper"
+	server    part = "a server program"
 	generated part = "generated code"
 )
 
@@ -42,6 +43,7 @@ var mayImport = []struct {
 		"earlier solutions of its track"}}, // x/net and x/sys: a line for each kata that is about them
 	{right, "", []string{"std", "./pb/...", "libraries", "earlier solutions of its track"}},
 	{helper, "", []string{"std", "./pb/...", "./harness/...", "libraries"}},
+	{server, "", []string{"std", "./pb/...", "./harness/serve", "its own kata"}},
 	{generated, "", []string{"std", "./pb/...", "libraries"}},
 }
 

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/example/netkata/harness/internal/course"
+	"github.com/spf13/cobra"
+)
+
+// servers is the folder of the programs that serve katas, below the root.
+const servers = "harness/serve"
+
+func (a *app) serveCommand() *cobra.Command {
+	reference := false
+	c := &cobra.Command{
+		Use:   "serve ID [flags] [-- flags of the server]",
+		Short: "Run your server on a port, for nc, socat or dig to talk to",
+		Long: `Builds the server that you wrote and runs it on a port of this machine, until
+Ctrl-C. It says where it listens. What follows -- goes to the server: -h lists
+its flags, -addr 127.0.0.1:0 takes any port that is free.`,
+		Example: "  go tool kata serve tcp/echo\n  go tool kata serve tcp/deadline -- -idle 5s",
+		Args:    cobra.MinimumNArgs(1),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+			if a.open() != nil || len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var ids []string
+			for _, k := range a.served() {
+				if strings.HasPrefix(k.ID, begun) {
+					ids = append(ids, k.ID+"\t"+k.Title)
+				}
+			}
+			return ids, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.open(); err != nil {
+				return err
+			}
+			k, err := a.kata(args[0])
+			if err != nil {
+				return err
+			}
+			return a.serve(cmd.Context(), k, reference, args[1:])
+		},
+	}
+	c.Flags().BoolVar(&reference, "solution", false, "serve the reference instead of yours")
+	return c
+}
+
+// served returns the katas that have a server program.
+func (a *app) served() []course.Kata {
+	var found []course.Kata
+	for _, k := range a.index.Katas {
+		info, err := os.Stat(filepath.Join(a.index.Root, filepath.FromSlash(path.Join(servers, k.ID))))
+		if err == nil && info.IsDir() {
+			found = append(found, k)
+		}
+	}
+	return found
+}
+
+func (a *app) serve(ctx context.Context, k course.Kata, reference bool, args []string) error {
+	var ids []string
+	can := false
+	for _, s := range a.served() {
+		ids = append(ids, s.ID)
+		can = can || s.ID == k.ID
+	}
+	if !can {
+		return fmt.Errorf("%s is no server. These are: %s", k.ID, strings.Join(ids, ", "))
+	}
+	dir, err := os.MkdirTemp("", "kata-serve-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	exe := filepath.Join(dir, k.Name+".exe") // Windows wants the ending, nobody else minds
+	build := exec.CommandContext(ctx, "go", "build", "-o", exe)
+	if reference {
+		build.Args = append(build.Args, "-tags", "solution")
+	}
+	build.Args = append(build.Args, "./"+path.Join(servers, k.ID))
+	build.Dir, build.Stdout, build.Stderr = a.index.Root, a.err, a.err
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("%s could not be built", k.ID)
+	}
+	server := exec.CommandContext(ctx, exe, args...)
+	server.Stdin, server.Stdout, server.Stderr = a.in, a.out, a.err
+	server.WaitDelay = 10 * time.Second
+	server.Cancel = func() error {
+		if runtime.GOOS == "windows" {
+			return server.Process.Kill()
+		}
+		return server.Process.Signal(os.Interrupt) // a second one, if the terminal sent one
+	}
+	err = server.Run()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case errors.As(err, &exit):
+		a.code = exitCannotSay // it said itself what was wrong
+		return nil
+	}
+	return err
+}

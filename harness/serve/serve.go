@@ -1,0 +1,78 @@
+// Package serve runs a learner's server on a port of this machine, so that nc,
+// socat, dig and the like can talk to it. Below it is a program for each kata
+// that is a server: go run ./harness/serve/tcp/echo, or with -tags solution its
+// reference.
+package serve
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Addr is where a server listens unless its flag -addr says otherwise.
+const Addr = "127.0.0.1:7007"
+
+// Ready is what a server prints once it listens, before the address.
+const Ready = "Listening on "
+
+// TCP is the main function of a program that serves TCP, until it is
+// interrupted or serve returns. It parses the flags. An error ends the program
+// with exit code 1.
+func TCP(serve func(ctx context.Context, ln net.Listener) error) {
+	addr := flag.String("addr", Addr, "`address` to listen on; port 0 is any that is free")
+	flag.Parse()
+	log.SetFlags(log.Ltime)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := listen(ctx, os.Stdout, *addr, serve); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func listen(ctx context.Context, out io.Writer, addr string, serve func(context.Context, net.Listener) error) error {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	fmt.Fprintln(out, Ready+ln.Addr().String())
+	return serve(ctx, ln)
+}
+
+// Each returns an accept loop for katas that have none of their own: handle is
+// called for each connection, in a goroutine of its own, and what it returns is
+// logged. It ends with the context.
+func Each(handle func(ctx context.Context, conn net.Conn) error) func(context.Context, net.Listener) error {
+	return func(ctx context.Context, ln net.Listener) error {
+		defer context.AfterFunc(ctx, func() { ln.Close() })()
+		for {
+			conn, err := ln.Accept()
+			switch {
+			case ctx.Err() != nil && errors.Is(err, net.ErrClosed):
+				return nil
+			case err != nil:
+				return err
+			}
+			go func() {
+				peer := conn.RemoteAddr()
+				log.Printf("%v: connected", peer)
+				log.Printf("%v: over: %s", peer, words(handle(ctx, conn)))
+			}()
+		}
+	}
+}
+
+func words(err error) string {
+	if err == nil {
+		return "no error"
+	}
+	return err.Error()
+}

@@ -33,7 +33,8 @@ var mayImport = []struct {
 }{
 	{stub, "", []string{"std", "./pb/...", "google.golang.org/grpc/...", "google.golang.org/protobuf/...",
 		"./harness/todo", "earlier katas of its track"}},
-	{bridge, "", []string{"std", "its own solution"}}, // std for the types of its signatures
+	// For the types of its signatures: std, pb, grpc and earlier katas.
+	{bridge, "", []string{"std", "its own solution", "./pb/...", "google.golang.org/grpc/...", "earlier katas of its track"}},
 	{kataTest, "", []string{"std", "its own kata", "./pb/...",
 		"./harness/todo", "./harness/rule", "./harness/draw", "./harness/wire", "./harness/memnet", "./harness/bubble", "./harness/loopback", "./harness/grpctest",
 		"google.golang.org/grpc/...", "google.golang.org/protobuf/...",

@@ -71,7 +71,7 @@ func steps() []step {
 		{"policy", "the rules of the house (harness/policy)", rulesOfTheHouse},
 		{"stubs", "each stub compiles, and each of its tests fails", stubsFail},
 		{"solutions", "the reference solutions pass", solutionsPass},
-		{"race", "the same 20 times, with the race detector, on 1, 2 and 4 processors", solutionsRace},
+		{"race", "the same 20 times, with the race detector, on 1, 2 and 4 processors; 60 seeds", solutionsRace},
 		{"load", "the same, while other programs keep every processor busy", solutionsLoaded},
 		{"wrong", "each known wrong solution dies by its rule", wrongDie},
 		{"right", "each other right solution passes", rightPass},

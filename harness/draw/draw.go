@@ -19,13 +19,15 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/example/netkata/harness/internal/trace"
 	"github.com/example/netkata/harness/rule"
 )
 
 // Env is the environment variable that holds the seed, a number. Without it the
-// seed is 1.
+// seed is 1. Two of them with a dash between are for those who try a test with
+// many: -count runs it with one after the other.
 const Env = trace.SeedEnv
 
 // Data is a test's source of data. The zero value is not usable: see From.
@@ -39,18 +41,42 @@ type Data struct {
 // alone. From now on every failure of r says the seed.
 func From(r *rule.R) *Data {
 	r.T().Helper()
-	seed := uint64(1)
-	if s := os.Getenv(Env); s != "" {
-		n, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			r.Fatalf("%s=%s: want a number from 0 to %d", Env, s, uint64(1<<64-1))
-		}
-		seed = n
+	seed, err := seed(os.Getenv(Env), r.T().Name())
+	if err != nil {
+		r.Fatalf("%v", err)
 	}
 	r.Note(fmt.Sprintf("Names, values and limits of this round come from seed %d (%s=%d brings them back).", seed, Env, seed))
 	h := fnv.New64a()
 	h.Write([]byte(r.T().Name()))
 	return &Data{rand.New(rand.NewPCG(seed, h.Sum64())), map[string]bool{}}
+}
+
+// runs counts how often each test came here, by its name.
+var runs = struct {
+	sync.Mutex
+	of map[string]uint64
+}{of: map[string]uint64{}}
+
+// seed returns the one that env names, or of a range the one for this run of
+// the test.
+func seed(env, test string) (uint64, error) {
+	if env == "" {
+		return 1, nil
+	}
+	from, to, isRange := strings.Cut(env, "-")
+	first, err := strconv.ParseUint(from, 10, 64)
+	if err == nil && !isRange {
+		return first, nil
+	}
+	last, err2 := strconv.ParseUint(to, 10, 64)
+	if err != nil || err2 != nil || last < first {
+		return 0, fmt.Errorf("%s=%s: want a number from 0 to %d", Env, env, uint64(1<<64-1))
+	}
+	runs.Lock()
+	defer runs.Unlock()
+	n := runs.of[test]
+	runs.of[test]++
+	return first + n%(last-first+1), nil
 }
 
 // Between returns a number from lo to hi, both included.

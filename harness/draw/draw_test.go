@@ -44,6 +44,21 @@ func TestSeed(t *testing.T) {
 	}
 }
 
+// A range gives each run of a test the next seed.
+func TestRange(t *testing.T) {
+	var want [][]string
+	for _, seed := range []string{"7", "8", "9", "7"} {
+		t.Setenv(draw.Env, seed)
+		want = append(want, sample(draw.From(rule.New(t, 1))))
+	}
+	t.Setenv(draw.Env, "7-9")
+	for i := range want {
+		if got := sample(draw.From(rule.New(t, 1))); !slices.Equal(got, want[i]) {
+			t.Errorf("run %d of seeds 7-9 gave %q, want %q", i+1, got, want[i])
+		}
+	}
+}
+
 // Two tests of one round differ: what one drew tells nothing of the other.
 func TestNames(t *testing.T) {
 	var all [][]string
@@ -108,6 +123,8 @@ func TestFailureSaysSeed(t *testing.T) {
 	}
 	for seed, want := range map[string]string{
 		"4711": `seed 4711 \(KATA_SEED=4711 brings them back\)`,
+		"9-7":  `KATA_SEED=9-7: want a number`,
+		"7-":   `KATA_SEED=7-: want a number`,
 		"four": `KATA_SEED=four: want a number`,
 	} {
 		cmd := exec.Command(exe, "-test.run=^TestFailureSaysSeed$")

@@ -31,7 +31,7 @@ type Spec struct {
 	Count   int           // runs of each test; 0 is one, or what go test has cached
 	CPU     []int         // for go test -cpu: values of GOMAXPROCS, each with Count runs
 	Timeout time.Duration // of all the tests together, not of the build; 0 is a minute
-	Seed    uint64        // of the data that tests draw (harness/draw), 0 for its default
+	Seeds   string        // of the data that tests draw, see draw.Env; "" for its default
 
 	// First, unless nil, is told the first failure of a rule as soon as its test
 	// has failed, before the other tests end. It may not block.
@@ -205,8 +205,8 @@ func (s Spec) environ() []string {
 		return slices.Contains([]string{"GOFLAGS", "GOWORK", "GOTRACEBACK", trace.Env}, name)
 	})
 	env = append(env, "GOFLAGS=-buildvcs=false", "GOWORK=off")
-	if s.Seed != 0 {
-		env = append(env, fmt.Sprint(trace.SeedEnv, "=", s.Seed))
+	if s.Seeds != "" {
+		env = append(env, trace.SeedEnv+"="+s.Seeds)
 	}
 	if s.trace {
 		env = append(env, trace.Env+"=1")

@@ -23,7 +23,7 @@ import (
 // Options are how a learner's kata is run.
 type Options struct {
 	Timeout time.Duration  // see Spec
-	Seed    uint64         // see Spec; the environment's comes before it
+	Seed    uint64         // of the data that tests draw, 0 for the default; the environment's comes before it
 	First   func(*Failure) // see Spec
 }
 
@@ -33,12 +33,13 @@ type Options struct {
 func (x Index) Run(ctx context.Context, k Kata, o Options) (Verdict, error) {
 	s := Spec{Root: x.Root, Package: k.Dir, Timeout: o.Timeout, First: o.First}
 	concurrent := s.uses(networks...)
+	var drawn uint64
 	if s.uses("draw") {
-		seed, err := seed(o.Seed)
-		if err != nil {
+		var err error
+		if drawn, err = seed(o.Seed); err != nil {
 			return Verdict{}, err
 		}
-		s.Seed = seed
+		s.Seeds = strconv.FormatUint(drawn, 10)
 	}
 	s.Race = concurrent && raceDetector() == nil
 
@@ -61,7 +62,7 @@ func (x Index) Run(ctx context.Context, k Kata, o Options) (Verdict, error) {
 	if err = errors.Join(err, found.err); err != nil {
 		return v, err
 	}
-	v.Folder, v.Seed = found.folder, s.Seed
+	v.Folder, v.Seed = found.folder, drawn
 	v.checkShipped(k)
 	if concurrent && !s.Race {
 		v.Notes = append(v.Notes, "The race detector was off: "+raceDetector().Error()+".")

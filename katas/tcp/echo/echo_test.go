@@ -101,11 +101,9 @@ func TestPieces(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 3, func(b *bubble.B) {
 				c := begin(b)
-				said := ""
 				for _, piece := range tt.pieces {
 					c.say(piece)
-					said += piece
-					c.mustHaveHeard(said)
+					c.mustKeepUp()
 				}
 			})
 		})
@@ -175,7 +173,7 @@ func TestReadError(t *testing.T) {
 		bubble.Run(t, 6, func(b *bubble.B) {
 			c := begin(b)
 			c.say("hello\nhal")
-			c.mustHaveHeard("hello\nhal")
+			c.mustKeepUp()
 			c.reset()
 			c.mustReturn(syscall.ECONNRESET)
 		})
@@ -261,7 +259,7 @@ func TestTwoClients(t *testing.T) {
 		ann.say("llo\n")
 		ann.mustHear("hello\n")
 		bob.say("morning\nQU")
-		bob.mustHaveHeard("good morning\nQU")
+		bob.mustKeepUp()
 		ann.say("QUIT\n")
 		ann.mustHear("BYE\n")
 		ann.mustReturn(nil)
@@ -283,7 +281,8 @@ func TestAnyNetwork(t *testing.T) {
 		c := begin(b)
 		c.say(said)
 		<-time.After(time.Minute)
-		c.mustHear(answers(said))
+		want, _ := answers(said)
+		c.mustHear(want)
 	})
 }
 
@@ -313,20 +312,21 @@ func TestLoopback(t *testing.T) {
 	})
 }
 
-// answers is what Handle has to say to a whole stream.
-func answers(said string) (want string) {
-	for line := range strings.Lines(said) {
+// answers is what Handle has to say to these lines, and whether QUIT is one.
+func answers(lines string) (want string, quit bool) {
+	for line := range strings.Lines(lines) {
 		if end := strings.TrimSuffix(line, "\n"); strings.TrimSuffix(end, "\r") == "QUIT" {
-			return want + "BYE\n"
+			return want + "BYE\n", true
 		}
 		want += line
 	}
-	return want
+	return want, false
 }
 
 // talk is a conversation with Handle, from the client's side.
 type talk struct {
 	*bubble.B
+	name   string       // of the client
 	conn   *memnet.Conn // the client's end
 	handle *bubble.Call
 	said   string // since the last mustHear
@@ -336,12 +336,13 @@ type talk struct {
 
 func begin(b *bubble.B) *talk {
 	client, server := b.Net.Pipe()
-	return beginWith(b, client, server)
+	return beginWith(b, client, &conn{Conn: server, net: b.Net, room: 1 << 30})
 }
 
 // beginWith has Handle called with the server's end, and listens at the client's.
 func beginWith(b *bubble.B, client *memnet.Conn, server net.Conn) *talk {
-	c := &talk{B: b, conn: client}
+	c := &talk{B: b, name: "client", conn: client}
+	b.Net.Name(client.RemoteAddr(), "you")
 	c.handle = b.Go("Handle(conn)", func() error { return echo.Handle(server) })
 	b.Go("the client, which listens", func() error {
 		buf := make([]byte, 4096)
@@ -358,6 +359,13 @@ func beginWith(b *bubble.B, client *memnet.Conn, server net.Conn) *talk {
 	return c
 }
 
+// called gives the client a name, for tests with more than one.
+func (c *talk) called(name string) *talk {
+	c.name = name
+	c.Net.Name(c.conn.LocalAddr(), name)
+	return c
+}
+
 // say sends text, and waits until all has happened that can.
 func (c *talk) say(text string) {
 	c.T().Helper()
@@ -365,8 +373,15 @@ func (c *talk) say(text string) {
 	if text == "" {
 		return
 	}
-	if _, err := io.WriteString(c.conn, text); err != nil {
-		c.Fatalf("client %s\n\nThat cannot be sent: %v\n%s", quote(c.said), err, c.state())
+	say := c.Go(c.name+", which sends", func() error {
+		_, err := io.WriteString(c.conn, text)
+		return err
+	})
+	if c.Wait(); !say.Returned() {
+		c.Fatalf("%s %s\n\nHandle(conn) does not read all of it. %s", c.name, quote(c.said), c.state())
+	}
+	if err := say.Wait(); err != nil {
+		c.Fatalf("%s %s\n\nThat cannot be sent: %v\n%s", c.name, quote(c.said), err, c.state())
 	}
 	c.Wait()
 }
@@ -388,9 +403,37 @@ func (c *talk) reset() {
 func (c *talk) mustHear(want string) {
 	c.T().Helper()
 	if c.Wait(); c.heard != want {
-		c.Fatalf("client %s\nyou    %s\nwant   %s%s", quote(c.said), quote(c.heard), quote(want), c.why(want))
+		c.wrong(quote(want), want)
 	}
 	c.said, c.heard = "", ""
+}
+
+// mustKeepUp wants an answer to each line that was said since the last mustHear.
+// Of a line whose end is not here yet, any part may have been sent back, or
+// nothing.
+func (c *talk) mustKeepUp() {
+	c.T().Helper()
+	c.Wait()
+	whole := strings.LastIndexByte(c.said, '\n') + 1
+	half := c.said[whole:]
+	want, quit := answers(c.said[:whole])
+	if quit {
+		half = ""
+	}
+	switch {
+	case !strings.HasPrefix(c.heard, want):
+		c.wrong(quote(want)+" by now", want)
+	case !strings.HasPrefix(want+half, c.heard) && half == "":
+		c.wrong(quote(want), want)
+	case !strings.HasPrefix(want+half, c.heard):
+		c.wrong(quote(want)+", and at most "+quote(half)+" behind it", want)
+	}
+}
+
+// wrong says that something else was heard; want is what must have been heard.
+func (c *talk) wrong(text, want string) {
+	c.T().Helper()
+	c.Fatalf("%-6s %s\nyou    %s\nwant   %s%s", c.name, quote(c.said), quote(c.heard), text, c.why(want))
 }
 
 // why says what else there is to know of a wrong answer.
@@ -457,13 +500,25 @@ var errBroken = errors.New("broken for this test")
 func (c *conn) Write(p []byte) (int, error) {
 	if len(p) <= c.room {
 		c.room -= len(p)
-		return c.Conn.Write(p)
+		n, err := c.Conn.Write(p)
+		if err != nil {
+			c.net.Note("your Write of %s fails: %v", quote(string(p)), innermost(err))
+		}
+		return n, err
 	}
 	n, _ := c.Conn.Write(p[:c.room])
 	c.room = 0
 	c.tries++
 	c.net.Note("your Write of %s fails after %d bytes", quote(string(p)), n)
 	return n, &net.OpError{Op: "write", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: errBroken}
+}
+
+// innermost is err without what was wrapped around it: addresses, for example.
+func innermost(err error) error {
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	return err
 }
 
 func (c *conn) Close() error {

@@ -41,7 +41,7 @@ func answer(w io.Writer, waiting *[]byte, end bool) (done bool, err error) {
 			n = len(*waiting)
 		}
 		line := (*waiting)[:n]
-		if string(bytes.TrimRight(line, "\r\n")) == "QUIT" {
+		if isQuit(line) {
 			line, done = []byte("BYE\n"), true
 		}
 		out = append(out, line...)
@@ -52,4 +52,12 @@ func answer(w io.Writer, waiting *[]byte, end bool) (done bool, err error) {
 	}
 	_, err = w.Write(out)
 	return done, err
+}
+
+func isQuit(line []byte) bool {
+	switch string(line) {
+	case "QUIT\n", "QUIT\r\n", "QUIT":
+		return true
+	}
+	return false
 }

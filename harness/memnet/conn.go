@@ -28,7 +28,7 @@ type Conn struct {
 	closed          bool          // by Close
 	readShut        bool          // by CloseRead
 	linger0         bool          // Close resets
-	dead            bool          // reset by the peer, or by a script
+	dead            bool          // reset by the peer or by a script, or by Fail
 	pending         syscall.Errno // the next call fails with it, one time; 0: none
 }
 
@@ -125,8 +125,8 @@ func (c *Conn) read(b []byte) (int, error) {
 			return n, nil
 		case c.in.arrived.fin:
 			return 0, io.EOF
-		case c.pending != 0, w != nil && w.reset:
-			return 0, c.learnReset()
+		case c.pending != 0, w != nil && w.failed != 0:
+			return 0, c.learn(w)
 		case c.readShut, c.dead:
 			return 0, io.EOF
 		}
@@ -173,8 +173,8 @@ func (c *Conn) put(b []byte, w *waiter) (int, error) {
 	case c.writeBy.passed():
 		c.link.logWords(c.party, "%s: Write gives up at its deadline")
 		return 0, os.ErrDeadlineExceeded
-	case c.pending != 0, w != nil && w.reset:
-		return 0, c.learnReset()
+	case c.pending != 0, w != nil && w.failed != 0:
+		return 0, c.learn(w)
 	case c.dead, c.out.sent.fin:
 		return 0, syscall.EPIPE
 	}
@@ -195,14 +195,33 @@ func (c *Conn) put(b []byte, w *waiter) (int, error) {
 	return n, nil
 }
 
-// learnReset is the error of the call that learns that the connection was reset.
-func (c *Conn) learnReset() error {
+// learn is the error of the call that learns that the connection is dead.
+func (c *Conn) learn(w *waiter) error {
+	err := c.pending
+	if w != nil && w.failed != 0 {
+		err = w.failed
+	}
 	c.pending = 0
-	return syscall.ECONNRESET
+	return err
 }
 
 // reset is the arrival of a reset at this end.
-func (c *Conn) reset() {
+func (c *Conn) reset() { c.die(syscall.ECONNRESET) }
+
+// Fail ends the connection as seen from this end, as the kernel does by itself:
+// with syscall.ETIMEDOUT when its own probes (TCP keep-alive) go unanswered. The
+// calls that wait fail with err, or else the next one; after it, Read gives
+// io.EOF and Write EPIPE. The peer hears nothing.
+func (c *Conn) Fail(err syscall.Errno) {
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	c.link.logWords(c.party, "%s: the kernel gives the connection up: "+err.Error())
+	c.die(err)
+	c.link.wake.Broadcast()
+}
+
+// die makes the calls that wait learn err, or else the next one.
+func (c *Conn) die(err syscall.Errno) {
 	if c.dead || c.closed {
 		return
 	}
@@ -211,10 +230,10 @@ func (c *Conn) reset() {
 	if c.in.arrived.fin {
 		return // then a Write learns EPIPE, and a Read the end
 	}
-	c.pending = syscall.ECONNRESET
+	c.pending = err
 	for _, w := range c.link.waiters {
 		if w.of == waitable(c) {
-			w.reset = true
+			w.failed = err
 		}
 	}
 }

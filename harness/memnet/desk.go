@@ -3,7 +3,10 @@ package memnet
 import (
 	"slices"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/example/netkata/harness/internal/stuck"
 )
 
 // desk is a lock, and where calls wait until something changes. Nobody holds
@@ -16,11 +19,12 @@ type desk struct {
 
 // waiter is a call that waits.
 type waiter struct {
-	call  string // "Read"
-	of    waitable
-	since time.Time
-	at    place
-	reset bool // the connection was reset meanwhile
+	call   string // "Read"
+	of     waitable
+	since  time.Time
+	at     place
+	who    int64         // the goroutine's number
+	failed syscall.Errno // the connection died of it meanwhile; 0: it did not
 }
 
 // waitable is what a call can wait at.
@@ -34,7 +38,7 @@ type waitable interface {
 // call, w is nil; the same waiter serves for all of that call.
 func (d *desk) wait(w *waiter, call string, of waitable) *waiter {
 	if w == nil {
-		w = &waiter{call: call, of: of, since: time.Now(), at: here()}
+		w = &waiter{call: call, of: of, since: time.Now(), at: here(), who: stuck.Self().ID}
 	}
 	d.waiters = append(d.waiters, w)
 	d.wake.Wait()

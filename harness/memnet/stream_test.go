@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -312,6 +313,35 @@ func TestPaths(t *testing.T) {
 		c, s = connect(other)
 		if got := first(c, s) + first(s, c); got != "aba" {
 			t.Errorf("everywhere, and from listeners: %q, want ab and a", got)
+		}
+	})
+}
+
+// What the kernel does by itself when nobody answers: one call learns of it.
+func TestFail(t *testing.T) {
+	bubble(t, func(t *testing.T, n *memnet.Network) {
+		c, s := n.Pipe()
+		s.Write([]byte("abc"))
+		time.AfterFunc(time.Second, func() { c.Fail(syscall.ETIMEDOUT) })
+		if got, want := arrivals(c), []string{"0s abc", "1s read tcp 127.0.0.1:40001->127.0.0.1:40002: read: connection timed out"}; !slices.Equal(got, want) {
+			t.Errorf("a Read that waits:\ngot  %q\nwant %q", got, want)
+		}
+		if _, err := c.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) {
+			t.Errorf("then a Write gives %v, want EPIPE", err)
+		}
+		if k, err := c.Read(make([]byte, 1)); k != 0 || err != io.EOF {
+			t.Errorf("then a Read gives %d, %v; want io.EOF", k, err)
+		}
+		s.SetReadDeadline(time.Now().Add(time.Minute))
+		if _, err := s.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the peer reads %v, want nothing", err)
+		}
+	})
+	bubble(t, func(t *testing.T, n *memnet.Network) {
+		c, _ := n.Pipe()
+		c.Fail(syscall.ETIMEDOUT)
+		if _, err := c.Write([]byte("x")); !errors.Is(err, syscall.ETIMEDOUT) {
+			t.Errorf("the next Write gives %v, want ETIMEDOUT", err)
 		}
 	})
 }

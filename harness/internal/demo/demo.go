@@ -81,7 +81,7 @@ var changes = []struct {
 	{regexp.MustCompile(`(?m)^(?:--- |PASS|FAIL|exit status|\s*\.go:).*\n`), ""}, // go test's own
 	{regexp.MustCompile(`(?m)^    (\w+_test\.go):\d+: `), "    $1: "},
 	{regexp.MustCompile(`\b(rapid\.seed=)\d+`), "${1}N"},
-	{regexp.MustCompile(`(not done after )2s`), "${1}1s"}, // with the race detector
+	{regexp.MustCompile(`(not done after 1)\.5(s of .* far)\n( +)too much`), "${1}${2} too\n${3}much"}, // with the race detector
 	{regexp.MustCompile(`(failed after )\d+`), "${1}N"},
 	{regexp.MustCompile(`(hoards memory: )\d+`), "${1}N"},
 	{regexp.MustCompile(`(Meanwhile ).*( of fake time)`), "${1}a span${2}"},

@@ -37,6 +37,7 @@ func TestLines(t *testing.T) {
 		{"a line in pieces", []string{"he", "llo", "\n"}, []string{"", "", "hello\n"}},
 		{"three lines at once", []string{"one\ntwo\nthree\n"}, []string{"one\ntwo\nthree\n"}},
 		{"a line and half of the next", []string{"one\ntw", "o\n"}, []string{"one\n", "two\n"}},
+		{"a line longer than any buffer", []string{huge}, []string{huge}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 1, func(b *bubble.B) {
@@ -223,21 +224,28 @@ func TestDeaf(t *testing.T) {
 			p.mustEnd(deadline.ErrWrite, 10*time.Second)
 		})
 	})
-	t.Run("it takes a hundred bytes every three seconds", func(t *testing.T) {
-		bubble.Run(t, 6, func(b *bubble.B) {
-			b.Net.Buffer = 1024
-			p := connect(b, limits)
-			p.send(long)
-			for range 20 {
-				p.pass(3 * time.Second)
-				if p.isOver() {
-					break
+	for _, tt := range []struct {
+		line string
+		bite int // what the peer takes every three seconds
+	}{
+		{long, 100},
+		{huge, 32 << 10},
+	} {
+		t.Run(fmt.Sprintf("it takes %d of %d bytes every three seconds", tt.bite, len(tt.line)), func(t *testing.T) {
+			bubble.Run(t, 6, func(b *bubble.B) {
+				b.Net.Buffer = 1024
+				p := connect(b, limits)
+				p.send(tt.line)
+				for range 3 {
+					p.pass(3 * time.Second)
+					b.Net.Note("the peer takes %d bytes", tt.bite)
+					p.read(tt.bite)
 				}
-				p.conn.Read(make([]byte, 100))
-			}
-			p.mustEnd(deadline.ErrWrite, 10*time.Second)
+				p.why = "Write is for the whole line, which you began to send back at 0s."
+				p.mustEnd(deadline.ErrWrite, 10*time.Second)
+			})
 		})
-	})
+	}
 	t.Run("it reads late, but in time", func(t *testing.T) {
 		bubble.Run(t, 6, func(b *bubble.B) {
 			b.Net.Buffer = 1024
@@ -255,6 +263,7 @@ func TestDeaf(t *testing.T) {
 var (
 	many = strings.Repeat(strings.Repeat("x", 99)+"\n", 15) // lines that do not fit together
 	long = strings.Repeat("x", 2999) + "\n"                 // a line that does not fit
+	huge = strings.Repeat("x", 256<<10-1) + "\n"            // one that fits into no usual buffer
 )
 
 // The time for a reply begins with that reply (net.Conn, SetWriteDeadline).
@@ -287,24 +296,26 @@ func TestEachReply(t *testing.T) {
 
 // Limits that are not set (time.Time, IsZero).
 func TestNoLimit(t *testing.T) {
-	const hours = 10 * time.Hour
+	const ages = 20 * time.Minute // compared with the limits that are set
 	t.Run("no Idle", func(t *testing.T) {
 		bubble.Run(t, 8, func(b *bubble.B) {
 			p := listening(b, deadline.Limits{Line: 10 * time.Second, Write: 10 * time.Second})
-			p.pass(hours)
-			p.send("hello\n")
-			p.mustGet("hello\n")
-			p.pass(hours)
+			p.pass(ages)
 			p.send("hel")
-			p.mustEnd(deadline.ErrLine, 2*hours+10*time.Second)
+			p.pass(5 * time.Second)
+			p.send("lo\n")
+			p.mustGet("hello\n")
+			p.pass(ages)
+			p.send("hel")
+			p.mustEnd(deadline.ErrLine, 2*ages+15*time.Second)
 		})
 	})
 	t.Run("no Line", func(t *testing.T) {
 		bubble.Run(t, 8, func(b *bubble.B) {
-			p := listening(b, deadline.Limits{Idle: far, Write: 10 * time.Second})
+			p := listening(b, deadline.Limits{Idle: ages / 10, Write: 10 * time.Second})
 			for range 10 {
 				p.send("x")
-				p.pass(far - time.Second)
+				p.pass(ages/10 - time.Second)
 			}
 			p.send("\n")
 			p.mustGet("xxxxxxxxxx\n")
@@ -314,24 +325,32 @@ func TestNoLimit(t *testing.T) {
 		bubble.Run(t, 8, func(b *bubble.B) {
 			b.Net.Buffer = 1024
 			p := connect(b, deadline.Limits{Line: 10 * time.Second})
-			p.send(many)
-			p.pass(hours)
+			p.send(many[:50])
+			p.pass(5 * time.Second)
+			p.send(many[50:])
+			p.pass(ages)
 			p.listen()
 			p.mustGet(many)
 		})
 	})
 }
 
-// The connection breaks, and no limit was reached (net, OpError).
-func TestReset(t *testing.T) {
+// The connection breaks, and no limit was reached (net, OpError). ETIMEDOUT is
+// what the kernel gives when nobody answers its probes: its Timeout says true,
+// and it is none of the limits (net.Conn, SetDeadline).
+func TestBroken(t *testing.T) {
 	for _, tt := range []struct {
 		why  string
 		send string
 		read bool // whether the peer reads until then
+		fail syscall.Errno
 	}{
-		{"between lines", "hello\n", true},
-		{"in the middle of a line", "hel", true},
-		{"in the middle of a reply", long, false},
+		{"between lines", "hello\n", true, syscall.ECONNRESET},
+		{"in the middle of a line", "hel", true, syscall.ECONNRESET},
+		{"in the middle of a reply", long, false, syscall.ECONNRESET},
+		{"between lines, the kernel gives up", "hello\n", true, syscall.ETIMEDOUT},
+		{"in the middle of a line, the kernel gives up", "hel", true, syscall.ETIMEDOUT},
+		{"in the middle of a reply, the kernel gives up", long, false, syscall.ETIMEDOUT},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 9, func(b *bubble.B) {
@@ -342,13 +361,17 @@ func TestReset(t *testing.T) {
 				}
 				p.send(tt.send)
 				p.pass(3 * time.Second)
-				p.conn.SetLinger(0)
-				p.conn.Close()
-				p.mustEnd(syscall.ECONNRESET, 3*time.Second)
+				if tt.fail == syscall.ECONNRESET {
+					p.conn.SetLinger(0)
+					p.conn.Close()
+				} else {
+					p.server.Fail(tt.fail)
+				}
+				p.mustEnd(tt.fail, 3*time.Second)
 				err := p.handle.Wait()
 				for _, limit := range []error{deadline.ErrIdle, deadline.ErrLine, deadline.ErrWrite} {
 					if errors.Is(err, limit) {
-						b.Errorf("%s\nreturned %s: %q\nwant only what the Read or the Write said: nobody took too long", call(p.limits), name(limit), err)
+						b.Errorf("%s\nreturned %s: %q\nwant only what the Read or the Write said: no limit was reached", call(p.limits), name(limit), err)
 					}
 				}
 			})
@@ -395,9 +418,10 @@ func TestTimetable(t *testing.T) {
 		return step{seconds.Draw(t, "pause"), rapid.StringMatching(`[x\n]{1,3}`).Draw(t, "text")}
 	}), 0, 12)
 	bubble.Property(t, 11, func(t *rapid.T, b *bubble.B) {
+		const odd = 501 * time.Millisecond // at no byte's instant, and no multiple of what people poll with
 		limits := deadline.Limits{
-			Idle:  seconds.Draw(t, "Idle") + time.Second/2, // never at the instant of a byte
-			Line:  seconds.Draw(t, "Line") + time.Second/2,
+			Idle:  seconds.Draw(t, "Idle") + odd,
+			Line:  seconds.Draw(t, "Line") + odd,
 			Write: time.Second,
 		}
 		plan := steps.Draw(t, "steps")
@@ -501,6 +525,9 @@ type peer struct {
 
 	mu  sync.Mutex
 	got []byte // received and not yet looked at
+	had int    // bytes that were looked at
+
+	why string // what else to say when Handle does not end as it should
 }
 
 // connect calls Handle, with a peer that does not read.
@@ -585,15 +612,19 @@ func (p *peer) mustGet(want string) {
 	p.T().Helper()
 	p.Wait()
 	p.mu.Lock()
-	got := string(p.got)
-	p.got = nil
+	got, had := string(p.got), p.had
+	p.got, p.had = nil, p.had+len(p.got)
 	p.mu.Unlock()
 	if got == want {
 		return
 	}
-	text := fmt.Sprintf("%s\nthe peer received %s\nwant              %s", call(p.limits), quote(got), quote(want))
+	who := "the peer received "
+	if had > 0 {
+		who = fmt.Sprintf("after those %d bytes, the peer received ", had)
+	}
+	text := fmt.Sprintf("%s\n%s%s\n%-*s%s", call(p.limits), who, quote(got), len(who), "want", quote(want))
 	if p.isOver() {
-		text += fmt.Sprintf("\n\nHandle returned %s after %v.", name(p.handle.Wait()), span(p.returned))
+		text += fmt.Sprintf("\n\nHandle returned %s at %v.", name(p.handle.Wait()), span(p.returned))
 	}
 	p.Fatalf("%s", text)
 }
@@ -609,16 +640,27 @@ func (p *peer) mustEndIn(at time.Duration, want ...error) {
 	p.T().Helper()
 	const longer = 10 * time.Minute
 	p.pass(max(0, at-p.Elapsed()))
+	var waiting string // at that moment
 	if !p.isOver() {
+		waiting = p.Waiting()
 		p.pass(longer)
 	}
 	if !p.isOver() {
-		p.Fatalf("%s\nhas not returned after %v\nwant %s after %v\n\n%s", call(p.limits), span(p.Elapsed()), names(want), span(at), p.Waiting())
+		p.Fatalf("%s\nhas not returned at %v\nwant %s at %v%s\n\nWho waited where at %[4]v:\n\n%[6]s",
+			call(p.limits), span(p.Elapsed()), names(want), span(at), p.reason(), waiting)
 	}
 	err := p.handle.Wait()
 	if p.returned != at || !slices.ContainsFunc(want, func(w error) bool { return errors.Is(err, w) }) {
-		p.Fatalf("%s\nreturned %s after %v\nwant     %s after %v", call(p.limits), name(err), span(p.returned), names(want), span(at))
+		p.Fatalf("%s\nreturned %s at %v\nwant     %s at %v%s", call(p.limits), name(err), span(p.returned), names(want), span(at), p.reason())
 	}
+}
+
+// reason is p.why on a line of its own.
+func (p *peer) reason() string {
+	if p.why == "" {
+		return ""
+	}
+	return "\n" + p.why
 }
 
 // call says how Handle was called.

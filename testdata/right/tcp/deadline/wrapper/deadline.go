@@ -92,8 +92,8 @@ func (c *timed) Write(p []byte) (int, error) {
 }
 
 func isTimeout(err error) bool {
-	var ne net.Error
-	return errors.As(err, &ne) && ne.Timeout() || errors.Is(err, os.ErrDeadlineExceeded)
+	var oe *net.OpError
+	return errors.As(err, &oe) && errors.Is(oe.Err, os.ErrDeadlineExceeded)
 }
 
 // wholeLines is bufio.ScanLines, but leaves the newline where it is, and takes

@@ -67,12 +67,6 @@ func TestReply(t *testing.T) {
 			})
 		})
 	}
-	t.Run("a mebibyte and no newline", func(t *testing.T) {
-		bubble.Run(t, 3, func(b *bubble.B) {
-			addr := serve(b, replies(strings.Repeat("PONG", 1<<18)))
-			ping(b, b.Context(), b.Net.Dial, addr).mustReturn(client.ErrReply)
-		})
-	})
 }
 
 // No connection at all (net, OpError).
@@ -123,29 +117,27 @@ func TestDeadline(t *testing.T) {
 	for _, tt := range slow {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 7, func(b *bubble.B) {
-				ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
+				ctx, cancel := context.WithTimeout(b.Context(), deadline)
 				defer cancel()
-				b.Net.Note("Ping is called; the deadline of its context is at 5 s")
-				p := tt.ping(b, ctx)
-				p.mustReturn(context.DeadlineExceeded)
-				p.mustTake(5 * time.Second)
+				tt.ping(b, ctx).mustReturnAt(deadline, "its context's deadline", context.DeadlineExceeded)
 			})
 		})
 	}
 	t.Run("a reply just in time", func(t *testing.T) {
 		bubble.Run(t, 7, func(b *bubble.B) {
-			ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(b.Context(), deadline)
 			defer cancel()
-			b.Net.Note("Ping is called; the deadline of its context is at 5 s")
-			addr := serve(b, repliesAfter(5*time.Second-time.Millisecond, "PONG\n"))
+			addr := serve(b, repliesAfter(deadline-time.Millisecond, "PONG\n"))
 			ping(b, ctx, b.Net.Dial, addr).mustReturn(nil)
 		})
 	})
-	t.Run("no deadline, and a reply after an hour", func(t *testing.T) {
+	t.Run("no deadline, and a reply after ten minutes", func(t *testing.T) {
 		bubble.Run(t, 7, func(b *bubble.B) {
 			b.Net.Note("Ping is called; its context has no deadline")
-			addr := serve(b, repliesAfter(time.Hour, "PONG\n"))
-			ping(b, b.Context(), b.Net.Dial, addr).mustReturn(nil)
+			addr := serve(b, repliesAfter(10*time.Minute, "PONG\n"))
+			p := ping(b, b.Context(), b.Net.Dial, addr)
+			p.patience += 10 * time.Minute
+			p.mustReturn(nil)
 		})
 	})
 }
@@ -157,13 +149,9 @@ func TestCancel(t *testing.T) {
 			bubble.Run(t, 8, func(b *bubble.B) {
 				ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
 				defer cancel()
-				b.Net.Note("Ping is called; the deadline of its context is at 60 s")
 				p := tt.ping(b, ctx)
-				<-time.After(4 * time.Second)
-				b.Net.Note("the context is cancelled")
-				cancel()
-				p.mustReturn(context.Canceled)
-				p.mustTake(4 * time.Second)
+				p.cancelAfter(cancelled)
+				p.mustReturnAt(cancelled, "when its context is cancelled", context.Canceled)
 			})
 		})
 	}
@@ -171,6 +159,7 @@ func TestCancel(t *testing.T) {
 		bubble.Run(t, 8, func(b *bubble.B) {
 			ctx, cancel := context.WithCancel(b.Context())
 			cancel()
+			b.Net.Note("Ping is called; its context is cancelled already")
 			addr := serve(b, replies("PONG\n"))
 			ping(b, ctx, b.Net.Dial, addr).mustReturn(context.Canceled)
 		})
@@ -183,8 +172,7 @@ func TestClose(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 9, func(b *bubble.B) {
 				p := tt.ping(b)
-				p.mustHaveDialled()
-				if p.conn.closed.Load() == 0 {
+				if p.mustHaveDialled().closed.Load() == 0 {
 					b.Fatalf("Ping returned %v,\nand its connection is still open. Each call would leave one behind.", p.err)
 				}
 			})
@@ -199,19 +187,35 @@ func TestNothingLeft(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 10, func(b *bubble.B) {
 				p := tt.ping(b)
-				p.mustHaveDialled()
+				conn := p.mustHaveDialled()
 				b.MustBeQuiet()
-				p.conn.late.Store(0)
-				<-time.After(time.Hour)
-				p.cancel()
+				conn.late.Store(0)
+				p.cancelAfter(time.Hour)
 				b.Wait()
-				if n := p.conn.late.Load(); n > 0 {
+				if n := conn.late.Load(); n > 0 {
 					b.Fatalf("Ping had returned (%v). An hour later, its context was cancelled,\nand something that it left behind still used its connection: a timer, or a\nfunction of context.AfterFunc that was not stopped.", p.err)
 				}
 			})
 		})
 	}
 }
+
+// A reply that does not end, from a server that waits behind it (bufio,
+// Reader.ReadSlice).
+func TestEndless(t *testing.T) {
+	bubble.Run(t, 11, func(b *bubble.B) {
+		addr := serve(b, replies(strings.Repeat("PONG", 1<<19)))
+		b.Net.Note("Ping is called; the server will send two mebibytes, without a newline")
+		ping(b, b.Context(), b.Net.Dial, addr).mustReturn(client.ErrReply)
+	})
+}
+
+// When the context ends, in tests of that. No round numbers: who looks at the
+// context every now and then must not be in time by chance.
+const (
+	deadline  = 5003 * time.Millisecond
+	cancelled = 4003 * time.Millisecond
+)
 
 // slow are servers that keep Ping waiting.
 var slow = []struct {
@@ -259,14 +263,13 @@ var ways = []struct {
 		return ping(b, b.Context(), failing(b.Net), serve(b, replies("PONG\n")))
 	}},
 	{"after the deadline", func(b *bubble.B) *pinged {
-		ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(b.Context(), deadline)
 		b.Cleanup(cancel)
 		return ping(b, ctx, b.Net.Dial, serve(b, replies("")))
 	}},
 	{"after a cancel while reading", func(b *bubble.B) *pinged {
 		p := pingTo(b, replies(""))
-		<-time.After(time.Second)
-		p.cancel()
+		p.cancelAfter(time.Second)
 		return p
 	}},
 	{"after a cancel that came too late for dial", func(b *bubble.B) *pinged {
@@ -274,6 +277,7 @@ var ways = []struct {
 		b.Cleanup(cancel)
 		return ping(b, ctx, func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := b.Net.Dial(ctx, network, addr)
+			b.Net.Note("the context is cancelled")
 			cancel()
 			return conn, err
 		}, serve(b, replies("")))
@@ -345,11 +349,12 @@ func say(conn net.Conn, text string) { io.WriteString(conn, text) }
 // pinged is a call of Ping.
 type pinged struct {
 	*bubble.B
-	cancel context.CancelFunc // of its context
-	conn   *conn              // what dial gave it last
-	done   chan struct{}
-	err    error
-	took   time.Duration
+	cancel   context.CancelFunc   // of its context
+	conn     atomic.Pointer[conn] // what dial gave it last
+	done     chan struct{}
+	err      error
+	took     time.Duration
+	patience time.Duration // until the test gives it up
 }
 
 func pingTo(b *bubble.B, talk func(net.Conn)) *pinged {
@@ -358,7 +363,10 @@ func pingTo(b *bubble.B, talk func(net.Conn)) *pinged {
 
 // ping has Ping called in a goroutine of its own.
 func ping(b *bubble.B, ctx context.Context, dial client.Dial, addr string) *pinged {
-	p := &pinged{B: b, done: make(chan struct{})}
+	p := &pinged{B: b, done: make(chan struct{}), patience: 3 * time.Minute}
+	if at, ok := ctx.Deadline(); ok {
+		b.Net.Note("Ping is called; the deadline of its context is at %v", b.Elapsed()+time.Until(at))
+	}
 	ctx, p.cancel = context.WithCancel(ctx)
 	b.Cleanup(p.cancel)
 	began := b.Elapsed()
@@ -369,8 +377,10 @@ func ping(b *bubble.B, ctx context.Context, dial client.Dial, addr string) *ping
 			if err != nil {
 				return nil, err
 			}
-			p.conn = &conn{Conn: c}
-			return p.conn, nil
+			b.Net.Name(c.LocalAddr(), "you")
+			counted := &conn{Conn: c}
+			p.conn.Store(counted)
+			return counted, nil
 		}, addr)
 		p.took = b.Elapsed() - began
 		return p.err
@@ -378,43 +388,60 @@ func ping(b *bubble.B, ctx context.Context, dial client.Dial, addr string) *ping
 	return p
 }
 
-// mustEnd waits for Ping to return, two hours of fake time at most.
-func (p *pinged) mustEnd() {
+// cancelAfter waits that long, and cancels the context.
+func (p *pinged) cancelAfter(d time.Duration) {
+	<-time.After(d)
+	p.Net.Note("the context is cancelled")
+	p.cancel()
+}
+
+// mustEnd waits for Ping to return. It is given up between two milliseconds, when
+// nobody is on the way from one wait to the next.
+func (p *pinged) mustEnd(want string) {
 	p.T().Helper()
 	select {
 	case <-p.done:
-	case <-time.After(2 * time.Hour):
-		p.Fatalf("Ping has not returned, two hours later. Who waits where:\n\n%s", p.Net.Waiting())
+	case <-time.After(p.patience + time.Microsecond):
+		p.Wait()
+		p.Fatalf("Ping has not returned, after %v\nwant %s\n\nWho waits where:\n\n%s", p.patience, want, p.Net.Waiting())
 	}
 }
 
 // mustHaveDialled wants Ping to have returned, and to have had a connection.
-func (p *pinged) mustHaveDialled() {
+func (p *pinged) mustHaveDialled() *conn {
 	p.T().Helper()
-	if p.mustEnd(); p.conn == nil {
+	p.mustEnd("it to return")
+	c := p.conn.Load()
+	if c == nil {
 		p.Fatalf("Ping returned %v\nwant it to dial", p.err)
 	}
+	return c
 }
 
 // mustReturn wants that error.
 func (p *pinged) mustReturn(want error) {
 	p.T().Helper()
-	p.mustEnd()
-	ok := errors.Is(p.err, want)
-	if want == context.DeadlineExceeded {
-		ok = ok || errors.Is(p.err, os.ErrDeadlineExceeded)
-	}
-	if !ok {
+	if p.mustEnd(name(want)); !is(p.err, want) {
 		p.Fatalf("Ping returned %v\nwant          %s", p.err, name(want))
 	}
 }
 
-// mustTake wants Ping to have returned after so much time.
-func (p *pinged) mustTake(want time.Duration) {
+// mustReturnAt wants that error at that time, which when says in words.
+func (p *pinged) mustReturnAt(at time.Duration, when string, want error) {
 	p.T().Helper()
-	if p.took != want {
-		p.Fatalf("Ping returned after %v: %v\nwant it after       %v", p.took, p.err, want)
+	p.mustEnd(fmt.Sprintf("it to, at %v, %s", at, when))
+	if p.took != at {
+		p.Fatalf("Ping returned at %v: %v\nwant it at       %v, %s:\n                 %s", p.took, p.err, at, when, name(want))
 	}
+	p.mustReturn(want)
+}
+
+// is says whether err is what is wanted. A deadline has two names.
+func is(err, want error) bool {
+	if want == context.DeadlineExceeded && errors.Is(err, os.ErrDeadlineExceeded) {
+		return true
+	}
+	return errors.Is(err, want)
 }
 
 // conn is a connection that counts what is done with it.

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// ErrReply means that the server answered, but not with PONG. It is wrapped with
-// what it said.
+// ErrReply means that the server answered, but not with PONG. What it said may be
+// wrapped around it.
 var ErrReply = errors.New("client: reply is not PONG")
 
 // Dial makes connections. The method DialContext of a net.Dialer is one.

@@ -3,6 +3,8 @@ package rule
 import (
 	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -48,9 +50,31 @@ func (r *R) Property(prop func(t *rapid.T, r *R)) {
 		text = rec.text // rapid's own words: a panic outside Do, or no valid input
 	}
 	if seed := seedOf(rec.text); seed != "" {
-		text = strings.TrimRight(text, "\n") + "\n\n(The smallest input found. Again: go test -run '^" + r.t.Name() + "$' -rapid.seed=" + seed + ")"
+		text = strings.TrimRight(text, "\n") + "\n\nThe smallest input found. To try it again:\n" +
+			"go test " + folder() + " -run '^" + r.t.Name() + "$' -rapid.seed=" + seed
 	}
 	r.Errorf("%s", text)
+}
+
+// folder returns the folder of the test's package, as go test wants it said in
+// that of the module: "./katas/tcp/echo".
+func folder() string {
+	wd, err := os.Getwd() // go test runs in the package's folder
+	if err != nil {
+		return "."
+	}
+	for root := wd; ; root = filepath.Dir(root) {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			rel, err := filepath.Rel(root, wd)
+			if err != nil || rel == "." {
+				return "."
+			}
+			return "./" + filepath.ToSlash(rel)
+		}
+		if root == filepath.Dir(root) {
+			return "."
+		}
+	}
 }
 
 // relay is the rapid.T of one input, which keeps what it is told in rec.

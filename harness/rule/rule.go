@@ -38,12 +38,10 @@ type R struct {
 // output of go test -json, as the attribute "rule".
 func New(t testing.TB, number int) *R {
 	t.Helper()
-	if gaveUp.Load() {
-		if strings.Contains(t.Name(), "/") {
-			t.FailNow()
-		}
-		// The test that gave up is printed by now.
-		fmt.Println(trace.LoopEnds)
+	if test, sub := split(t); test == gaveUp() && sub {
+		t.SkipNow() // the whole test has failed
+	} else if gaveUp() != "" {
+		fmt.Println(trace.LoopEnds) // the test that gave up is printed by now
 		os.Exit(1)
 	}
 	doc, err := load()
@@ -97,10 +95,12 @@ func (r *R) message(format string, args []any) string {
 //
 // A goroutine cannot be stopped from outside, so after an endless loop the run
 // of the whole package ends, once the failure is printed. The limit is a second
-// of processor time: a busy machine takes longer to give it.
+// of processor time: a busy machine takes longer to give it. A call that takes
+// much memory and returns soon, whatever it may have wanted with it, is left to
+// the test to judge.
 func (r *R) Do(call func() string, f func()) {
 	r.t.Helper()
-	if gaveUp.Load() {
+	if gaveUp() != "" {
 		r.t.FailNow()
 	}
 	trace.Calling(call)
@@ -126,7 +126,8 @@ func (r *R) Do(call func() string, f func()) {
 func (r *R) Stuck(running bool, text string) {
 	r.t.Helper()
 	if running {
-		gaveUp.Store(true)
+		test, _ := split(r.t)
+		stuckIn.Store(&test)
 	}
 	if l, ok := r.t.(*relay); ok {
 		l.rec.stuck <- text
@@ -135,5 +136,20 @@ func (r *R) Stuck(running bool, text string) {
 	r.Fatalf("%s", text)
 }
 
-// gaveUp is set once some call was given up, which is still running.
-var gaveUp atomic.Bool
+// gaveUp returns the test in which some call was given up that is still running,
+// "" as long as there is none.
+func gaveUp() string {
+	if test := stuckIn.Load(); test != nil {
+		return *test
+	}
+	return ""
+}
+
+var stuckIn atomic.Pointer[string]
+
+// split returns the name of the test that t belongs to, and whether t is a
+// subtest of it.
+func split(t interface{ Name() string }) (test string, sub bool) {
+	test, _, sub = strings.Cut(t.Name(), "/")
+	return test, sub
+}

@@ -16,8 +16,10 @@ import (
 
 const (
 	head = "rule 1: A sum is a sum\n(RFC 1, 2.3)\n\n"
-	ends = "The run ends here: a loop in a goroutine cannot be stopped from outside.\n"
+	ends = "The run ends here: what still runs cannot be stopped from outside.\n"
 	loop = "is not done after 1s of processor time: an endless loop, or far too much work\n"
+
+	again = "\n\nThe smallest input found. To try it again:\ngo test ./harness/rule/testdata/demo -run "
 )
 
 // What the tests of testdata/demo print, without the indentation of go test.
@@ -34,11 +36,13 @@ func TestOutput(t *testing.T) {
 		{"TestNoSuchRule", "rule 2: README.md has no such rule\n"},
 		{"TestPanic", head + "Sum(msg)\n  0x00  2a\npanicked: runtime error: index out of range [12] with length 0\n\n"},
 		{"TestGoexit", head + "Sum(msg)\nended its goroutine (runtime.Goexit): a test cannot go on after that\n\n"},
-		{"TestProperty", head + "Sum(11) is too much\n\n(The smallest input found. Again: go test -run '^TestProperty$' -rapid.seed=N)\n"},
-		{"TestPropertyVaries", head + "Sum(11) is too much (rapid.seed=N: another text each time)\n\n(The smallest input found. Again: go test -run '^TestPropertyVaries$' -rapid.seed=N)\n"},
-		{"TestPropertyPanic", head + "Sum(11)\npanicked: too much\n\n(The smallest input found. Again: go test -run '^TestPropertyPanic$' -rapid.seed=N)\n"},
-		{"TestLoop|TestAfterLoop", head + "Sum(7)\n" + loop + ends},
-		{"TestHoard", head + "Sum(8)\nhoards memory: N MiB so far, and not done\n\n"},
+		{"TestProperty", head + "Sum(11) is too much" + again + "'^TestProperty$' -rapid.seed=N\n"},
+		{"TestPropertyVaries", head + "Sum(11) is too much (rapid.seed=N: another text each time)" + again + "'^TestPropertyVaries$' -rapid.seed=N\n"},
+		{"TestPropertyPanic", head + "Sum(11)\npanicked: too much" + again + "'^TestPropertyPanic$' -rapid.seed=N\n"},
+		{"TestLoop|TestAfterLoop|TestAfterLoopInSubtests", head + "Sum(7)\n" + loop + ends},
+		{"TestHoard|TestAfterLoopInSubtests", head + "Sum(8)\nhoards memory: N MiB so far, and not done\n" + ends},
+		{"TestLargeAndDone", ""},
+		{"TestLargeBefore", ""},
 		{"TestPropertyLoop", head + "Sum of something above 10\n" + loop},
 	} {
 		t.Run(tt.run, func(t *testing.T) {
@@ -57,8 +61,17 @@ func TestOutput(t *testing.T) {
 // The line that a failure names is the test's, also when a helper reports it.
 func TestLine(t *testing.T) {
 	out, _ := demo(t, "TestHelper")
-	if !strings.Contains(out, "demo_test.go:34: rule 1:") {
-		t.Errorf("want demo_test.go:34 in\n%s", out)
+	if !strings.Contains(out, "demo_test.go:36: rule 1:") {
+		t.Errorf("want demo_test.go:36 in\n%s", out)
+	}
+}
+
+// Tests that do not run after a loop are not reported, in their test or in later
+// ones.
+func TestNothingAfterLoop(t *testing.T) {
+	out, _ := demo(t, "TestLoop|TestAfterLoopInSubtests")
+	if got := strings.Count(out, "--- "); got != 2 || !strings.Contains(out, "--- FAIL: TestLoop/in_a_subtest") {
+		t.Errorf("want TestLoop and its first subtest alone to fail:\n%s", out)
 	}
 }
 

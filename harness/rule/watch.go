@@ -25,13 +25,17 @@ func watch(f func()) outcome {
 	t := time.NewTicker(tick)
 	defer t.Stop()
 	var meter stuck.Meter // from the first tick: most calls end before it
+	var why string
 	for {
 		select {
 		case out := <-done:
 			return out
 		case <-t.C:
 		}
-		if why := meter.Over(); why != "" {
+		if why == "" {
+			why = meter.Over()
+		}
+		if why != "" && !meter.Spared() {
 			return outcome{runaway: why, where: whereabouts()}
 		}
 	}

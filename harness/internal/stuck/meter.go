@@ -2,11 +2,15 @@ package stuck
 
 import (
 	"fmt"
+	"runtime"
 	"runtime/metrics"
 	"time"
 )
 
-const heapLimit = 512 << 20 // octets added to the heap
+const (
+	heapLimit = 512 << 20       // octets added to the heap
+	spared    = 2 * time.Second // of processor time: see Meter.Spared
+)
 
 // limits returns those of processor time: without progress (and as much must
 // have passed on the clock), and in all. The race detector makes everything
@@ -26,6 +30,9 @@ type Meter struct {
 	cpu   time.Duration // used until then
 	first time.Duration // used until it began
 	heap  int64         // in use when it began
+
+	hoards  int64         // in use when that was too much
+	hoarded time.Duration // of processor time, used until then
 }
 
 // Over says in words what was used beyond all measure, "" as long as nothing
@@ -35,7 +42,9 @@ func (m *Meter) Over() string {
 		m.Progress()
 		m.first = m.cpu
 		if m.heap = heapOctets(); m.heap > heapLimit {
-			m.heap = 0 // it may have been quick to hoard
+			if m.heap = liveOctets(); m.heap > heapLimit {
+				m.heap = 0 // it may have been quick to hoard
+			}
 		}
 	}
 	cpu := cpuTime()
@@ -49,14 +58,32 @@ func (m *Meter) Over() string {
 	if cpu-m.first > total {
 		return fmt.Sprintf("is not done after %v of processor time, though it gets on: it never ends, or is far too much work", total)
 	}
-	if grown := heapOctets() - m.heap; grown > heapLimit {
+	if heapOctets()-m.heap <= heapLimit {
+		return ""
+	}
+	if grown := liveOctets() - m.heap; grown > heapLimit {
+		m.hoards, m.hoarded = heapOctets(), cpuTime()
 		return fmt.Sprintf("hoards memory: %d MiB so far, and not done", grown>>20)
 	}
 	return ""
 }
 
+// Spared says whether what Over has just said may be about to pass: one who has
+// asked for too much memory, once, may still come to his end with it. Who asks
+// for as much again, or takes long, is not spared.
+func (m *Meter) Spared() bool {
+	return m.hoards > 0 && heapOctets()-m.hoards < heapLimit && cpuTime()-m.hoarded < spared
+}
+
 // Progress says that something got done: the time is measured anew.
 func (m *Meter) Progress() { m.since, m.cpu = time.Now(), cpuTime() }
+
+// liveOctets is heapOctets without what nobody uses any more: what a call before
+// has left behind is not this one's.
+func liveOctets() int64 {
+	runtime.GC()
+	return heapOctets()
+}
 
 func heapOctets() int64 {
 	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}

@@ -17,7 +17,7 @@ const (
 	Call = "netkata: calling "
 	// LoopEnds is what a test prints that ends the process because the call of
 	// the test before it cannot be stopped.
-	LoopEnds = "The run ends here: a loop in a goroutine cannot be stopped from outside."
+	LoopEnds = "The run ends here: what still runs cannot be stopped from outside."
 )
 
 // Calling prints a call that is about to be made, if Env asks for it.

@@ -4,7 +4,9 @@ package demo
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -115,6 +117,37 @@ func TestHoard(t *testing.T) {
 	})
 }
 
+// A gibibyte, for longer than it takes to notice.
+func TestLargeAndDone(t *testing.T) {
+	rule.New(t, 1).Do(func() string { return "Sum(9)" }, func() {
+		large := make([]byte, 1<<30)
+		work()
+		runtime.KeepAlive(large)
+	})
+}
+
+// What nobody uses any more does not count, be it the call's own or that of the
+// one before.
+func TestLargeBefore(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	r := rule.New(t, 1)
+	for range 2 {
+		r.Do(func() string { return "Sum(10)" }, func() {
+			for range 4 {
+				large := make([]byte, 300<<20)
+				work()
+				runtime.KeepAlive(large)
+			}
+		})
+	}
+}
+
+// work takes longer than a call's first measurement.
+func work() {
+	for began := time.Now(); time.Since(began) < 50*time.Millisecond; {
+	}
+}
+
 func TestPropertyLoop(t *testing.T) {
 	rule.New(t, 1).Property(func(t *rapid.T, r *rule.R) {
 		n := rapid.IntRange(0, 1000).Draw(t, "n")
@@ -123,4 +156,8 @@ func TestPropertyLoop(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestAfterLoopInSubtests(t *testing.T) {
+	t.Run("the first", func(t *testing.T) { rule.New(t, 1).Errorf("must not be reached") })
 }

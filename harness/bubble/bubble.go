@@ -125,6 +125,6 @@ func (b *B) MustBeQuiet() {
 	b.T().Helper()
 	b.Wait()
 	if left := b.others(stuck.Self().ID); len(left) > 0 {
-		b.Errorf("%s, at %v of the fake clock:\n\n%s", stuck.AreLeft(left), b.Elapsed(), b.who(left))
+		b.Errorf("%s, at %v on the clock:\n\n%s", stuck.AreLeft(left), b.Elapsed(), b.who(left))
 	}
 }

@@ -88,6 +88,7 @@ func (b *B) play(f func(b *B)) {
 // end closes everything, and gives the goroutines of the bubble time to end.
 // When one does not, synctest.Test panics after that.
 func (b *B) end() {
+	b.Net.Note("the test is over: its context is cancelled, and all is closed")
 	go func() {
 		defer b.Net.Close()
 		b.stage.End()

@@ -13,11 +13,9 @@ import (
 // network knows of it.
 func (b *B) who(all []stuck.Goroutine) string {
 	waits := b.Net.Waits()
-	return b.stage.Who(all, func(place string) []string {
-		for i, w := range waits {
-			at, _, _ := strings.Cut(w.Where, ", in ")
-			if at == place || strings.HasSuffix(at, "/"+place) {
-				waits = slices.Delete(waits, i, i+1) // the next one there is another's
+	return b.stage.Who(all, func(id int64) []string {
+		for _, w := range waits {
+			if w.Goroutine == id {
 				_, what, _ := strings.Cut(w.What, " of the ")
 				return append([]string{"on the " + what + ",", w.Since + ":"}, w.Why...)
 			}

@@ -2,6 +2,8 @@ package memnet
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -62,21 +64,67 @@ func (c *cast) beside(r row) (column int, ok bool) {
 	return 0, false
 }
 
-// head returns the names and addresses above the lanes.
+// head returns the names and addresses above the lanes. When the addresses have
+// no room, and one host in common, it leaves out the host.
 func (c *cast) head() []string {
 	if !c.hasLanes() {
 		return nil
 	}
-	names, addrs := newCanvas(), newCanvas()
-	for i, l := range c.lanes {
-		addr := l.addrs[0]
-		if more := len(l.addrs) - 1; more > 0 {
-			addr += fmt.Sprintf(" +%d", more)
+	var names, addrs, ports []string
+	for _, l := range c.lanes {
+		more := ""
+		if n := len(l.addrs) - 1; n > 0 {
+			more = fmt.Sprintf(" +%d", n)
 		}
-		names.writeAround(l.at, i, len(c.lanes)-1, l.name)
-		addrs.writeAround(l.at, i, len(c.lanes)-1, addr)
+		names = append(names, l.name)
+		addrs = append(addrs, l.addrs[0].String()+more)
+		ports = append(ports, fmt.Sprintf(":%d%s", l.addrs[0].Port(), more))
 	}
-	return []string{names.String(), addrs.String()}
+	if !c.fit(addrs) && sameHost(c.lanes) {
+		addrs = ports
+	}
+	return []string{c.above(names), c.above(addrs)}
+}
+
+// sameHost says whether all addresses have the host of the first.
+func sameHost(lanes []lane) bool {
+	host := lanes[0].addrs[0].Addr()
+	return !slices.ContainsFunc(lanes, func(l lane) bool {
+		return slices.ContainsFunc(l.addrs, func(at netip.AddrPort) bool { return at.Addr() != host })
+	})
+}
+
+// above writes a text above each lane, cut if they do not fit.
+func (c *cast) above(texts []string) string {
+	line := newCanvas()
+	whole := c.fit(texts)
+	for i, text := range texts {
+		if !whole {
+			last := len(texts) - 1
+			text = cut(text, (c.lanes[1].at-c.lanes[0].at-gap)*last/(last+1))
+		}
+		line.write(c.column(i, text), text)
+	}
+	return line.String()
+}
+
+// fit says whether there is a gap between texts above the lanes.
+func (c *cast) fit(texts []string) bool {
+	for i := range len(texts) - 1 {
+		if c.column(i, texts[i])+utf8.RuneCountInString(texts[i])+gap > c.column(i+1, texts[i+1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// gap is the least space between two texts above the lanes.
+const gap = 2
+
+// column returns where a text above a lane begins: for the first of the lanes
+// there, for the last so that it ends there, and in between around it.
+func (c *cast) column(i int, text string) int {
+	return c.lanes[i].at - i*(utf8.RuneCountInString(text)-1)/(len(c.lanes)-1)
 }
 
 // draw returns the lines of a row.
@@ -129,12 +177,6 @@ func (c canvas) write(at int, text string) {
 			c[at+i] = r
 		}
 	}
-}
-
-// writeAround writes text at a column: for the first of the lanes from there on,
-// for the last up to there, and in between around it.
-func (c canvas) writeAround(column, i, last int, text string) {
-	c.write(column-i*(utf8.RuneCountInString(text)-1)/last, text)
 }
 
 // arrow draws from one column to just before another, with text in its middle.

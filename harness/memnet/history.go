@@ -1,6 +1,7 @@
 package memnet
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
@@ -95,7 +96,8 @@ const headSize = 64
 type history struct {
 	mu      *sync.Mutex
 	events  []event
-	skipped int // left out after the first half
+	skipped int  // left out after the first half
+	alike   bool // each of those is as one of the last before it
 }
 
 // historySize bounds a history: the first half and the last half are kept.
@@ -106,10 +108,18 @@ func (h *history) add(e event) {
 		return
 	}
 	if len(h.events) == historySize {
+		before, out := h.events[historySize/2-mostFolded:historySize/2], h.events[historySize/2]
+		h.alike = (h.alike || h.skipped == 0) && slices.ContainsFunc(before, out.sameAs)
 		h.events = slices.Delete(h.events, historySize/2, historySize/2+1)
 		h.skipped++
 	}
 	h.events = append(h.events, e)
+}
+
+// sameAs compares all but the time.
+func (e event) sameAs(o event) bool {
+	return e.kind == o.kind && e.from == o.from && e.to == o.to && e.size == o.size &&
+		e.gist == o.gist && e.words == o.words && bytes.Equal(e.head, o.head)
 }
 
 // merge takes bytes sent right after others together with them.

@@ -45,7 +45,7 @@ func (n *Network) spun(call string, err error, now time.Time) {
 	if err != nil {
 		got = err.Error()
 	}
-	words := fmt.Sprintf("a busy loop: %s, %d times at one instant (%s), gave %q each time",
+	words := fmt.Sprintf("a busy loop: %s, %d times at one instant (%s on the clock), gave %q each time",
 		call, spinLimit, clock(n.since(now)), got)
 	if at := here().text; at != "" {
 		words += "\n  at " + at

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -54,16 +55,14 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// clock writes a time in short: "300 ms", "2.5 s", "1h0m0s".
+// clock writes a time as Go does, without zeros behind it: "300ms", "2.5s",
+// "1m20s", "1h".
 func clock(d time.Duration) string {
-	in := func(unit time.Duration) string {
-		return strconv.FormatFloat(float64(d.Round(time.Microsecond))/float64(unit), 'f', -1, 64)
+	text := d.Round(time.Microsecond).String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
 	}
-	switch {
-	case d < time.Second:
-		return in(time.Millisecond) + " ms"
-	case d < 10*time.Minute:
-		return in(time.Second) + " s"
-	}
-	return d.Round(time.Second).String()
+	return text
 }

@@ -3,22 +3,24 @@ package memnet
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 )
 
 const (
-	mostLanes = 4  // parties that have a column each; of more there is a list
-	firstRows = 35 // of a long transcript
-	lastRows  = 20
+	mostLanes  = 4  // parties that have a column each; of more there is a list
+	mostFolded = 4  // rows that are repeated together
+	firstRows  = 35 // of a long transcript
+	lastRows   = 20
 )
 
 // Transcript returns who sent what when, as a diagram at most 72 columns wide:
 //
-//	      you                                             server
-//	      127.0.0.1:40001                           127.0.0.1:53
-//	0 ms  ├───────────────────── "PING\n" ───────────────────▶│
+//	    you                                             server
+//	    127.0.0.1:40001                           127.0.0.1:53
+//	0s  ├───────────────────── "PING\n" ───────────────────▶│
 //
 // Times are those since New. Payloads are cut, repetitions are folded, and of a
 // long one the middle is left out. With more than four parties it is a list.
@@ -59,6 +61,9 @@ func (h *history) list() []event {
 	}
 	gap := h.events[historySize/2-1]
 	gap.kind, gap.from, gap.words = note, nil, fmt.Sprintf("… %d events left out", h.skipped)
+	if h.alike {
+		gap.words = fmt.Sprintf("… %d more of the same left out", h.skipped)
+	}
 	return slices.Insert(slices.Clone(h.events), historySize/2, gap)
 }
 
@@ -70,7 +75,7 @@ type cast struct {
 
 type lane struct {
 	name  string
-	addrs []string
+	addrs []netip.AddrPort
 	at    int // column
 }
 
@@ -94,7 +99,7 @@ func (c *cast) add(p *party, name string) {
 		i = len(c.lanes)
 		c.lanes = append(c.lanes, lane{name: name})
 	}
-	c.lanes[i].addrs = append(c.lanes[i].addrs, p.at.String())
+	c.lanes[i].addrs = append(c.lanes[i].addrs, p.at)
 	c.of[p] = i
 }
 
@@ -181,27 +186,47 @@ func (r row) sameAs(o row) bool {
 	return r == o
 }
 
-// fold replaces what is repeated, up to four rows at a time, by a word about it.
+// fold replaces what is repeated, up to mostFolded rows at a time, by a word
+// about it.
 func fold(rows []row) []row {
 	var out []row
 	for i := 0; i < len(rows); {
 		size, times := repeats(rows[i:])
 		out = append(out, rows[i:i+size]...)
 		i += size * times
-		switch {
-		case times > 1 && size > 1:
-			out = append(out, words(rows[i-1].at, "… these %d lines %d times in all, until here", size, times))
-		case times > 1:
-			out = append(out, words(rows[i-1].at, "… this line %d times in all, until here", times))
+		if times == 1 {
+			continue
 		}
+		what := "this line"
+		if size > 1 {
+			what = fmt.Sprintf("these %d lines", size)
+		}
+		out = append(out, words(rows[i-1].at, "… %s %d times in all%s, until here", what, times, rhythm(rows[i-size*times:i], size)))
 	}
 	return out
+}
+
+// rhythm says how long it takes from one repetition to the next: ", every 5s", or
+// ", every 5ms to 1s"; "" if all are of one instant.
+func rhythm(rows []row, size int) string {
+	least, most := rows[len(rows)-1].at, time.Duration(0)
+	for i := size; i < len(rows); i += size {
+		pause := rows[i].at - rows[i-size].at
+		least, most = min(least, pause), max(most, pause)
+	}
+	switch {
+	case most == 0:
+		return ""
+	case clock(least) == clock(most):
+		return ", every " + clock(most)
+	}
+	return ", every " + clock(least) + " to " + clock(most)
 }
 
 // repeats says how many rows at the beginning are repeated and how often; below
 // three times is once.
 func repeats(rows []row) (size, times int) {
-	for size = 1; size <= 4; size++ {
+	for size = 1; size <= mostFolded; size++ {
 		times = 1
 		for size*(times+1) <= len(rows) && slices.EqualFunc(rows[:size], rows[size*times:size*(times+1)], row.sameAs) {
 			times++

@@ -27,9 +27,11 @@ func (n *Network) Waiting() string {
 // Wait is a call that waits.
 type Wait struct {
 	What  string   // "Read of the connection 127.0.0.1:40001 → 127.0.0.1:7"
-	Since string   // "since 0 ms, without a deadline"
+	Since string   // "since 0s on the clock, without a deadline"
 	Why   []string // "nothing was sent to it"
 	Where string   // "katas/tcp/echo/echo.go:31, in echo.Handle"; "" when not known
+
+	Goroutine int64 // the number of the one that made the call
 }
 
 // Waits lists the calls that wait, the oldest first. Any goroutine may call it,
@@ -44,9 +46,11 @@ func (n *Network) Waits() []Wait {
 	for _, w := range all {
 		waits = append(waits, Wait{
 			What:  w.call + " of the " + w.label,
-			Since: "since " + clock(n.since(w.since)) + ", " + n.deadline(w.until),
+			Since: "since " + clock(n.since(w.since)) + " on the clock, " + n.deadline(w.until),
 			Why:   w.why,
 			Where: w.at,
+
+			Goroutine: w.who,
 		})
 	}
 	return waits
@@ -58,13 +62,14 @@ type waiting struct {
 	since, until time.Time
 	why          []string
 	at           string
+	who          int64
 }
 
 func (n *Network) deadline(t time.Time) string {
 	if t.IsZero() {
 		return "without a deadline"
 	}
-	return "with a deadline at " + clock(n.since(t))
+	return "its deadline at " + clock(n.since(t))
 }
 
 func (d *desk) waiting() []waiting {
@@ -72,7 +77,7 @@ func (d *desk) waiting() []waiting {
 	defer d.mu.Unlock()
 	var all []waiting
 	for _, w := range d.waiters {
-		all = append(all, waiting{w.call, w.of.label(), w.since, w.of.until(w.call), w.of.why(w.call), w.at.text})
+		all = append(all, waiting{w.call, w.of.label(), w.since, w.of.until(w.call), w.of.why(w.call), w.at.text, w.who})
 	}
 	return all
 }

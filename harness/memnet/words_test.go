@@ -46,7 +46,7 @@ func TestWaiting(t *testing.T) {
 			go echo.Poll(c, make([]byte, 100))
 		}, `
 Read of the connection 127.0.0.1:40001 → 127.0.0.1:40002,
-since 3 s, without a deadline:
+since 3s on the clock, without a deadline:
   nothing was sent to it after the first 8 bytes
   the other end has 4 bytes that it has not read
   at katas/tcp/echo/echo.go:54, in echo.Poll`},
@@ -56,7 +56,7 @@ since 3 s, without a deadline:
 			echo.Copy(c, s)
 		}, `
 Read of the connection 127.0.0.1:40001 → 127.0.0.1:40002,
-since 0 ms, with a deadline at 90 s:
+since 0s on the clock, its deadline at 1m30s:
   nothing was sent to it
   at katas/tcp/echo/echo.go:29, in echo.Copy`},
 		{"a Write", func(n *memnet.Network) {
@@ -64,7 +64,7 @@ since 0 ms, with a deadline at 90 s:
 			go io.Copy(struct{ io.Writer }{c}, strings.NewReader(strings.Repeat("x", 100_000)))
 		}, `
 Write of the connection 127.0.0.1:40001 → 127.0.0.1:40002,
-since 0 ms, without a deadline:
+since 0s on the clock, without a deadline:
   the other end does not read: 65536 bytes wait, and no more fit
   at memnet/words_test.go`},
 		{"an Accept", func(n *memnet.Network) {
@@ -72,7 +72,7 @@ since 0 ms, without a deadline:
 			go echo.Serve(ln)
 		}, `
 Accept of the listener 127.0.0.1:7,
-since 0 ms, without a deadline:
+since 0s on the clock, without a deadline:
   nobody dials it
   at katas/tcp/echo/echo.go:19, in echo.Serve`},
 		{"a Dial", func(n *memnet.Network) {
@@ -80,7 +80,7 @@ since 0 ms, without a deadline:
 			go echo.Dial(n, "192.0.2.1:80")
 		}, `
 Dial of the listener 192.0.2.1:80,
-since 0 ms, without a deadline:
+since 0s on the clock, without a deadline:
   no answer comes (Silence)
   at katas/tcp/echo/echo.go:36, in echo.Dial`},
 		{"a ReadFrom", func(n *memnet.Network) {
@@ -90,7 +90,7 @@ since 0 ms, without a deadline:
 			go echo.Packets(p)
 		}, `
 Read of the socket 127.0.0.1:53,
-since 0 ms, without a deadline:
+since 0s on the clock, without a deadline:
   no datagram came after the first 1
   at katas/tcp/echo/echo.go:43, in echo.Packets`},
 		{"a Read of what a script holds back", func(n *memnet.Network) {
@@ -100,7 +100,7 @@ since 0 ms, without a deadline:
 			go echo.Handle(s)
 		}, `
 Read of the connection 127.0.0.1:40002 → 127.0.0.1:40001,
-since 0 ms, without a deadline:
+since 0s on the clock, without a deadline:
   the network holds back 1 byte sent to it (script)
   at katas/tcp/echo/echo.go:13, in echo.Handle`},
 		{"a Read of an end that a script holds back", func(n *memnet.Network) {
@@ -109,7 +109,7 @@ since 0 ms, without a deadline:
 			go echo.Handle(s)
 		}, `
 Read of the connection 127.0.0.1:40002 → 127.0.0.1:40001,
-since 0 ms, without a deadline:
+since 0s on the clock, without a deadline:
   the network holds back that the other end was closed (script)
   at katas/tcp/echo/echo.go:13, in echo.Handle`},
 	} {
@@ -140,11 +140,11 @@ func TestWaitingForEachOther(t *testing.T) {
 		synctest.Wait()
 		reads(t, n.Waiting(), `
 Read of the connection 127.0.0.1:40001 → 127.0.0.1:40002,
-since 0 ms, without a deadline:
+since 0s on the clock, without a deadline:
   nothing was sent to it
   at katas/tcp/echo/echo.go:54, in echo.Poll
 Read of the connection 127.0.0.1:40002 → 127.0.0.1:40001,
-since 1 s, without a deadline:
+since 1s on the clock, without a deadline:
   nothing was sent to it
   at katas/tcp/echo/echo.go:13, in echo.Handle`)
 	})
@@ -212,34 +212,34 @@ func TestSpin(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			echo.Serve(ln)
 		}, `
-a busy loop: Accept of the listener 127.0.0.1:7, 1000 times at one instant (3 s), gave "accept: too many open files" each time
+a busy loop: Accept of the listener 127.0.0.1:7, 1000 times at one instant (3s on the clock), gave "accept: too many open files" each time
   at katas/tcp/echo/echo.go:19, in echo.Serve`},
 		{"Read is at the end", func(n *memnet.Network) {
 			c, s := n.Pipe()
 			s.Close()
 			echo.Poll(c, make([]byte, 10))
 		}, `
-a busy loop: Read of the connection 127.0.0.1:40001 → 127.0.0.1:40002, 1000 times at one instant (0 ms), gave "EOF" each time
+a busy loop: Read of the connection 127.0.0.1:40001 → 127.0.0.1:40002, 1000 times at one instant (0s on the clock), gave "EOF" each time
   at katas/tcp/echo/echo.go:54, in echo.Poll`},
 		{"Read into nothing", func(n *memnet.Network) {
 			c, _ := n.Pipe()
 			echo.Poll(c, nil)
 		}, `
-a busy loop: Read of the connection 127.0.0.1:40001 → 127.0.0.1:40002, 1000 times at one instant (0 ms), gave "nothing to read into" each time
+a busy loop: Read of the connection 127.0.0.1:40001 → 127.0.0.1:40002, 1000 times at one instant (0s on the clock), gave "nothing to read into" each time
   at katas/tcp/echo/echo.go:54, in echo.Poll`},
 		{"Read of a closed socket", func(n *memnet.Network) {
 			p, _ := n.ListenPacket("127.0.0.1:53")
 			p.Close()
 			echo.Poll(p, make([]byte, 10))
 		}, `
-a busy loop: Read of the socket 127.0.0.1:53, 1000 times at one instant (0 ms), gave "use of closed network connection" each time
+a busy loop: Read of the socket 127.0.0.1:53, 1000 times at one instant (0s on the clock), gave "use of closed network connection" each time
   at katas/tcp/echo/echo.go:54, in echo.Poll`},
 		{"Dial is refused", func(n *memnet.Network) {
 			for {
 				echo.Dial(n, "127.0.0.1:7")
 			}
 		}, `
-a busy loop: Dial of 127.0.0.1:7, 1000 times at one instant (0 ms), gave "connect: connection refused" each time
+a busy loop: Dial of 127.0.0.1:7, 1000 times at one instant (0s on the clock), gave "connect: connection refused" each time
   at katas/tcp/echo/echo.go:36, in echo.Dial`},
 		{"Write after Close", func(n *memnet.Network) {
 			c, _ := n.Pipe()
@@ -248,7 +248,7 @@ a busy loop: Dial of 127.0.0.1:7, 1000 times at one instant (0 ms), gave "connec
 				c.Write([]byte("x"))
 			}
 		}, `
-a busy loop: Write of the connection 127.0.0.1:40001 → 127.0.0.1:40002, 1000 times at one instant (0 ms), gave "use of closed network connection" each time
+a busy loop: Write of the connection 127.0.0.1:40001 → 127.0.0.1:40002, 1000 times at one instant (0s on the clock), gave "use of closed network connection" each time
   at memnet/words_test.go`},
 		{"WriteTo nowhere", func(n *memnet.Network) {
 			p, _ := n.ListenPacket("127.0.0.1:53")
@@ -256,7 +256,7 @@ a busy loop: Write of the connection 127.0.0.1:40001 → 127.0.0.1:40002, 1000 t
 				p.WriteTo([]byte("x"), none)
 			}
 		}, `
-a busy loop: Write of the socket 127.0.0.1:53, 1000 times at one instant (0 ms), gave "invalid argument" each time
+a busy loop: Write of the socket 127.0.0.1:53, 1000 times at one instant (0s on the clock), gave "invalid argument" each time
   at memnet/words_test.go`},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -340,7 +340,7 @@ var transcripts = []play{
 	{"only words", func(t *testing.T, n *memnet.Network) {
 		n.Note("nothing %s, and a line that is too long for one line of 72 columns", "happened")
 	}, `
-     0 ms  nothing happened, and a line that is too long for one line of
+       0s  nothing happened, and a line that is too long for one line of
            72 columns`},
 	{"the learner serves", func(t *testing.T, n *memnet.Network) {
 		ln, _ := n.Listen("127.0.0.1:7")
@@ -360,14 +360,14 @@ var transcripts = []play{
 	}, `
            client                                                    you
            127.0.0.1:40001                                   127.0.0.1:7
-     0 ms  ├───────────────────────── dials ──────────────────────────▶│
-     0 ms  ├──────────────────────── "PING\n" ────────────────────────▶│
-     0 ms  │◀──────────────────────── "PING\n" ────────────────────────┤
-     30 s  client: Read gives up at its deadline
-     30 s  ├────────────────────── ends writing ──────────────────────▶│
-     30 s  │◀───────────────────────── closes ─────────────────────────┤
-     30 s  ├───────────────────────── closes ─────────────────────────▶│
-     30 s  dial of 127.0.0.1:7 fails: connect: connection refused`},
+       0s  ├───────────────────────── dials ──────────────────────────▶│
+       0s  ├──────────────────────── "PING\n" ────────────────────────▶│
+       0s  │◀──────────────────────── "PING\n" ────────────────────────┤
+      30s  client: Read gives up at its deadline
+      30s  ├────────────────────── ends writing ──────────────────────▶│
+      30s  │◀───────────────────────── closes ─────────────────────────┤
+      30s  ├───────────────────────── closes ─────────────────────────▶│
+      30s  dial of 127.0.0.1:7 fails: connect: connection refused`},
 	{"datagrams", func(t *testing.T, n *memnet.Network) {
 		server, _ := n.ListenPacket("127.0.0.1:53")
 		go echo.Packets(server)
@@ -384,15 +384,15 @@ var transcripts = []play{
 	}, `
            client                     resolver                  stranger
            127.0.0.1:40001          127.0.0.1:53           127.0.0.1:666
-     0 ms  ├─────── "question 1" ───────✗│ lost                        │
-   300 ms  client: Read gives up at its deadline
-   300 ms  ├─────── "question 2" ───────▶│ arrives 305 ms              │
-   305 ms  ├─────── "question 2" ───────▶│ sent 300 ms                 │
-   305 ms  │◀────────────────────── "question 3" ──────────────────────┤
-   305 ms  │◀─────── "question 2" ───────┤                             │
-   305 ms  ├─────── "question 3" ───────▶│ twice                       │
-   305 ms  │◀─────── "question 3" ───────┤                             │
-   305 ms  │◀─────── "question 3" ───────┤                             │`},
+       0s  ├─────── "question 1" ───────✗│ lost                        │
+    300ms  client: Read gives up at its deadline
+    300ms  ├─────── "question 2" ───────▶│ arrives 305ms               │
+    305ms  ├─────── "question 2" ───────▶│ sent 300ms                  │
+    305ms  │◀────────────────────── "question 3" ──────────────────────┤
+    305ms  │◀─────── "question 2" ───────┤                             │
+    305ms  ├─────── "question 3" ───────▶│ twice                       │
+    305ms  │◀─────── "question 3" ───────┤                             │
+    305ms  │◀─────── "question 3" ───────┤                             │`},
 	{"scripts for a connection", func(t *testing.T, n *memnet.Network) {
 		n.Disturb(memnet.FromDialer(), memnet.MustParse("stall 2 2s, reset 4, drop 1"))
 		c, s := n.Pipe()
@@ -402,12 +402,12 @@ var transcripts = []play{
 	}, `
            client                                                 server
            127.0.0.1:40001                               127.0.0.1:40002
-     0 ms  ├───────────────────────── dials ──────────────────────────▶│
-     0 ms  script from client: [stall 2 2s, reset 4]
-     0 ms  ├──────────────────────── "abcdef" ────────────────────────▶│
-     0 ms  network: what follows 2 bytes from client waits until 2 s
-      2 s  network: reset after 4 bytes from client
-      2 s  │◀───────────────────────── closes ─────────────────────────┤`},
+       0s  ├───────────────────────── dials ──────────────────────────▶│
+       0s  script from client: [stall 2 2s, reset 4]
+       0s  ├──────────────────────── "abcdef" ────────────────────────▶│
+       0s  network: what follows 2 bytes from client waits until 2s
+       2s  network: reset after 4 bytes from client
+       2s  │◀───────────────────────── closes ─────────────────────────┤`},
 	{"what a payload looks like", func(t *testing.T, n *memnet.Network) {
 		c, s := n.Pipe()
 		for _, text := range []string{"tab\tand \"quotes\"", "\x00\x01binary", strings.Repeat("long ", 20), strings.Repeat("\xff", 5000)} {
@@ -418,12 +418,12 @@ var transcripts = []play{
 	}, `
            client                                                 server
            127.0.0.1:40001                               127.0.0.1:40002
-     0 ms  ├───────────────────────── dials ──────────────────────────▶│
-     0 ms  ├───────────────── "tab\tand \"quotes\"" ──────────────────▶│
-      1 s  ├──────────────── 00 01 62 69 6e 61 72 79 ─────────────────▶│
-      2 s  ├─ "long long long long long long long long l"… 100 bytes ─▶│
-      3 s  ├─ ff ff ff ff ff ff ff ff ff ff ff ff ff ff… 5000 bytes ──▶│
-      4 s  │◀───────────────────── closes: reset ──────────────────────┤`},
+       0s  ├───────────────────────── dials ──────────────────────────▶│
+       0s  ├───────────────── "tab\tand \"quotes\"" ──────────────────▶│
+       1s  ├──────────────── 00 01 62 69 6e 61 72 79 ─────────────────▶│
+       2s  ├─ "long long long long long long long long l"… 100 bytes ─▶│
+       3s  ├─ ff ff ff ff ff ff ff ff ff ff ff ff ff ff… 5000 bytes ──▶│
+       4s  │◀───────────────────── closes: reset ──────────────────────┤`},
 	{"Describe", func(t *testing.T, n *memnet.Network) {
 		n.Describe = func(b []byte) string {
 			if b[0] == 'q' {
@@ -439,8 +439,8 @@ var transcripts = []play{
 	}, `
            client                                                 server
            127.0.0.1:40001                                  127.0.0.1:53
-     0 ms  ├──────────────────── query id 0x2a17 ─────────────────────▶│
-     0 ms  ├──────────────────────── "other" ─────────────────────────▶│`},
+       0s  ├──────────────────── query id 0x2a17 ─────────────────────▶│
+       0s  ├──────────────────────── "other" ─────────────────────────▶│`},
 	{"Describe, when writes are taken together", func(t *testing.T, n *memnet.Network) {
 		n.Describe = func(b []byte) string { return "a write of " + fmt.Sprint(len(b)) }
 		c, _ := n.Pipe()
@@ -451,9 +451,9 @@ var transcripts = []play{
 	}, `
            client                                                 server
            127.0.0.1:40001                               127.0.0.1:40002
-     0 ms  ├───────────────────────── dials ──────────────────────────▶│
-     0 ms  ├────────────────────── a write of 3 ──────────────────────▶│
-      1 s  ├─────────────────────── "twothree" ───────────────────────▶│`},
+       0s  ├───────────────────────── dials ──────────────────────────▶│
+       0s  ├────────────────────── a write of 3 ──────────────────────▶│
+       1s  ├─────────────────────── "twothree" ───────────────────────▶│`},
 	{"datagrams that nobody gets", func(t *testing.T, n *memnet.Network) {
 		p, _ := n.ListenPacket("127.0.0.1:53")
 		for _, to := range []string{"127.0.0.1:9", "127.0.0.1:40001"} {
@@ -465,10 +465,10 @@ var transcripts = []play{
 	}, `
            server                      nobody                     client
            127.0.0.1:53             127.0.0.1:9          127.0.0.1:40001
-     0 ms  ├───────── 0 bytes ──────────▶│                             │
-     0 ms  nobody is at 127.0.0.1:9
-     0 ms  ├──────────────────────── 0 bytes ─────────────────────────▶│
-     0 ms  127.0.0.1:40001 is connected to 127.0.0.1:7 and does not hear
+       0s  ├───────── 0 bytes ──────────▶│                             │
+       0s  nobody is at 127.0.0.1:9
+       0s  ├──────────────────────── 0 bytes ─────────────────────────▶│
+       0s  127.0.0.1:40001 is connected to 127.0.0.1:7 and does not hear
            it`},
 	{"repetitions", func(t *testing.T, n *memnet.Network) {
 		c, s := n.Pipe()
@@ -486,13 +486,50 @@ var transcripts = []play{
 	}, `
            client                                                 server
            127.0.0.1:40001                               127.0.0.1:40002
-     0 ms  ├───────────────────────── dials ──────────────────────────▶│
-     0 ms  ├───────────────────────── "ping" ─────────────────────────▶│
-     0 ms  │◀───────────────────────── "pong" ─────────────────────────┤
-      4 s  … these 2 lines 5 times in all, until here
-      5 s  ├───────────────────────── "ping" ─────────────────────────▶│
-      8 s  … this line 4 times in all, until here
-      8 s  ├────────────────────── ends writing ──────────────────────▶│`},
+       0s  ├───────────────────────── dials ──────────────────────────▶│
+       0s  ├───────────────────────── "ping" ─────────────────────────▶│
+       0s  │◀───────────────────────── "pong" ─────────────────────────┤
+       4s  … these 2 lines 5 times in all, every 1s, until here
+       5s  ├───────────────────────── "ping" ─────────────────────────▶│
+       8s  … this line 4 times in all, every 1s, until here
+       8s  ├────────────────────── ends writing ──────────────────────▶│`},
+	{"repetitions with pauses of their own, and without", func(t *testing.T, n *memnet.Network) {
+		for pause := 5 * time.Millisecond; pause < time.Second; pause *= 2 {
+			n.Note("Accept fails")
+			time.Sleep(pause)
+		}
+		for range 3 {
+			n.Note("ready")
+		}
+	}, `
+       0s  Accept fails
+    635ms  … this line 8 times in all, every 5ms to 320ms, until here
+   1.275s  ready
+   1.275s  … this line 3 times in all, until here`},
+	{"four columns have no room for hosts", func(t *testing.T, n *memnet.Network) {
+		ln, _ := n.Listen("127.0.0.1:8080")
+		n.Name(ln.Addr(), "you")
+		for range 3 {
+			n.Dial(t.Context(), "tcp", "127.0.0.1:8080")
+		}
+	}, `
+           client 1            you             client 2         client 3
+           :40001             :8080             :40002            :40003
+       0s  ├───── dials ──────▶│                   │                   │
+       0s  │                   │◀───── dials ──────┤                   │
+       0s  │                   │◀─────────────── dials ────────────────┤`},
+	{"long names are cut", func(t *testing.T, n *memnet.Network) {
+		ln, _ := n.Listen("[2001:db8:1111:2222:3333:4444:5555:6666]:65535")
+		for i := range 3 {
+			c, _ := n.Dial(t.Context(), "tcp", ln.Addr().String())
+			n.Name(c.LocalAddr(), fmt.Sprint("a client whose name is ", i))
+		}
+	}, `
+           a client who…      server       a client who…   a client who…
+           :40001             :65535            :40002            :40003
+       0s  ├───── dials ──────▶│                   │                   │
+       0s  │                   │◀───── dials ──────┤                   │
+       0s  │                   │◀─────────────── dials ────────────────┤`},
 	{"many parties are a list", func(t *testing.T, n *memnet.Network) {
 		ln, _ := n.Listen("127.0.0.1:7")
 		go echo.Serve(ln)
@@ -505,18 +542,18 @@ var transcripts = []play{
 			synctest.Wait()
 		}
 	}, `
-     0 ms  client 1 → you: dials
-     0 ms  client 1 → you: "I am 0"
-     0 ms  you → client 1: "I am 0"
-     0 ms  client 2 → you: dials
-     0 ms  client 2 → you: "I am 1"
-     0 ms  you → client 2: "I am 1"
-     0 ms  Ann → you: dials
-     0 ms  Ann → you: "I am 2"
-     0 ms  you → Ann: "I am 2"
-     0 ms  client 3 → you: dials
-     0 ms  client 3 → you: "I am 3"
-     0 ms  you → client 3: "I am 3"`},
+       0s  client 1 → you: dials
+       0s  client 1 → you: "I am 0"
+       0s  you → client 1: "I am 0"
+       0s  client 2 → you: dials
+       0s  client 2 → you: "I am 1"
+       0s  you → client 2: "I am 1"
+       0s  Ann → you: dials
+       0s  Ann → you: "I am 2"
+       0s  you → Ann: "I am 2"
+       0s  client 3 → you: dials
+       0s  client 3 → you: "I am 3"
+       0s  you → client 3: "I am 3"`},
 	{"one name, one lane", func(t *testing.T, n *memnet.Network) {
 		ln, _ := n.Listen("127.0.0.1:7")
 		for i := range 2 {
@@ -528,12 +565,12 @@ var transcripts = []play{
 	}, `
            clients                                                server
            127.0.0.1:40001 +1                                127.0.0.1:7
-     0 ms  ├───────────────────────── dials ──────────────────────────▶│
-     0 ms  ├──────────────────────── "I am 0" ────────────────────────▶│
-     0 ms  ├───────────────────────── dials ──────────────────────────▶│
-     0 ms  ├──────────────────────── "I am 1" ────────────────────────▶│
-     0 ms  │◀───────────────────── closes: reset ──────────────────────┤
-     0 ms  │◀───────────────────── closes: reset ──────────────────────┤`},
+       0s  ├───────────────────────── dials ──────────────────────────▶│
+       0s  ├──────────────────────── "I am 0" ────────────────────────▶│
+       0s  ├───────────────────────── dials ──────────────────────────▶│
+       0s  ├──────────────────────── "I am 1" ────────────────────────▶│
+       0s  │◀───────────────────── closes: reset ──────────────────────┤
+       0s  │◀───────────────────── closes: reset ──────────────────────┤`},
 }
 
 // Of a long transcript the middle is left out, in two ways: a connection keeps
@@ -549,13 +586,41 @@ func TestTranscriptLong(t *testing.T) {
 		if len(lines) != 2+35+1+20 {
 			t.Errorf("%d lines", len(lines))
 		}
-		if got, want := lines[37], "     34 s  … 346 lines left out"; got != want {
+		if got, want := lines[37], "      34s  … 346 lines left out"; got != want {
 			t.Errorf("in the middle %q, want %q", got, want)
 		}
 		if last := lines[len(lines)-1]; !strings.Contains(last, "line 998001") {
 			t.Errorf("at the end %q", last)
 		}
 	})
+}
+
+// What is left out is the same as what is shown, or it is not.
+func TestTranscriptGap(t *testing.T) {
+	for _, odd := range []int{-1, 250} {
+		bubble(t, func(t *testing.T, n *memnet.Network) {
+			for i := range 1000 {
+				n.Note("tick")
+				n.Note("tock")
+				if i == odd {
+					n.Note("boom")
+				}
+				time.Sleep(time.Second)
+			}
+			want := `
+       0s  tick
+       0s  tock
+    1m39s  … these 2 lines 100 times in all, every 1s, until here
+    1m39s  … 1600 more of the same left out
+      15m  tick
+      15m  tock
+   16m39s  … these 2 lines 100 times in all, every 1s, until here`
+			if odd >= 0 {
+				want = strings.Replace(want, "1600 more of the same", "1601 events", 1)
+			}
+			reads(t, n.Transcript(), want)
+		})
+	}
 }
 
 type sender struct {

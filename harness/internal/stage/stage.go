@@ -286,7 +286,7 @@ func (s *Stage) Abandon(running bool, text string) {
 
 // Who says of these goroutines what they wait for, and where; more may be nil
 // (see stuck.Report).
-func (s *Stage) Who(all []stuck.Goroutine, more func(place string) []string) string {
+func (s *Stage) Who(all []stuck.Goroutine, more func(id int64) []string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return stuck.Report(all, s.labels, more)

@@ -1,6 +1,7 @@
 package stuck
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -87,13 +88,13 @@ func TestReport(t *testing.T) {
 	}{
 		{"a Read through a library, of a goroutine with a name",
 			Goroutine{ID: 1, State: "sync.Cond.Wait", Calls: []Call{lib("sync.(*Cond).Wait"), lib(memnet + "(*Conn).read"), lib(memnet + "(*Conn).Read"), lib("bufio.(*Reader).fill"), lib("bufio.(*Reader).ReadString"), handle}},
-			"  Handle(conn): waits in Read, called by bufio.Reader.ReadString\n      at katas/tcp/echo/echo.go:31, in echo.Handle\n      more of katas/tcp/echo/echo.go:31"},
+			"  Handle(conn): waits in Read, called by bufio.Reader.ReadString\n      at katas/tcp/echo/echo.go:31, in echo.Handle\n      more of 1"},
 		{"a Read without one",
 			Goroutine{ID: 1, State: "IO wait", Calls: []Call{lib("internal/poll.runtime_pollWait"), lib("net.(*conn).Read"), handle}},
-			"  Handle(conn): waits in Read\n      at katas/tcp/echo/echo.go:31, in echo.Handle\n      more of katas/tcp/echo/echo.go:31"},
+			"  Handle(conn): waits in Read\n      at katas/tcp/echo/echo.go:31, in echo.Handle\n      more of 1"},
 		{"a library that is not the network",
 			Goroutine{ID: 1, State: "select", Calls: []Call{lib("google.golang.org/grpc.(*ClientConn).Invoke"), handle}},
-			"  Handle(conn): waits in grpc.ClientConn.Invoke\n      at katas/tcp/echo/echo.go:31, in echo.Handle\n      more of katas/tcp/echo/echo.go:31"},
+			"  Handle(conn): waits in grpc.ClientConn.Invoke\n      at katas/tcp/echo/echo.go:31, in echo.Handle\n      more of 1"},
 		{"a lock, in a function inside of another",
 			Goroutine{ID: 3, State: "sync.Mutex.Lock", Calls: []Call{lib("internal/sync.(*Mutex).Lock"), lib("sync.(*Mutex).Lock"), inner}},
 			"  a goroutine of echo.Handle: waits for a lock (sync.Mutex)\n      at katas/tcp/echo/echo.go:40, in echo.Handle"},
@@ -110,12 +111,12 @@ func TestReport(t *testing.T) {
 			"  Handle(conn): is at work\n      at katas/tcp/echo/echo.go:31, in echo.Handle"},
 		{"a library's function behind go: where it was started",
 			Goroutine{ID: 5, State: "sync.Cond.Wait", Calls: []Call{lib("io.Copy")}, Creator: handle},
-			"  echo.Handle: waits in io.Copy\n      at katas/tcp/echo/echo.go:31, in echo.Handle\n      more of katas/tcp/echo/echo.go:31"},
+			"  echo.Handle: waits in io.Copy\n      at katas/tcp/echo/echo.go:31, in echo.Handle\n      more of 5"},
 		{"a goroutine of a library", Goroutine{ID: 6, State: "select", Calls: []Call{lib("example.com/x.y")}, Creator: lib("example.com/x.z")},
 			"  and 1 goroutine of libraries"},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			got := Report([]Goroutine{tt.g}, labels, func(place string) []string { return []string{"more of " + place} })
+			got := Report([]Goroutine{tt.g}, labels, func(id int64) []string { return []string{fmt.Sprint("more of ", id)} })
 			if got != tt.want {
 				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
 			}
@@ -138,6 +139,25 @@ func TestReportMany(t *testing.T) {
 		"  and 2 goroutines of libraries"
 	if got := Report(all, nil, nil); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// Those of the test come in the order of their names.
+func TestReportOrder(t *testing.T) {
+	labels := map[int64]Label{}
+	var all []Goroutine
+	for id, name := range []string{"the test", "client 10", "client 2", "client", "client 1"} {
+		labels[int64(id)] = Label{Name: name}
+		all = append(all, Goroutine{ID: int64(id), State: "select", Calls: []Call{test}})
+	}
+	var got []string
+	for _, line := range strings.Split(Report(all, labels, nil), "\n") {
+		if name, _, ok := strings.Cut(line, ":"); ok && !strings.Contains(line, "at ") {
+			got = append(got, strings.TrimSpace(name))
+		}
+	}
+	if diff := cmp.Diff([]string{"client", "client 1", "client 2", "client 10", "the test"}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

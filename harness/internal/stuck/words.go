@@ -1,9 +1,11 @@
 package stuck
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -40,9 +42,9 @@ type Label struct {
 
 // Report tells of each goroutine who it is, what it waits for and where, the
 // learner's first. labels may be nil; so may more, which is asked for what else
-// there is to know of a call at a place ("katas/tcp/echo/echo.go:31"). Of
+// there is to know of the call that a goroutine, given by its ID, waits in. Of
 // libraries' goroutines it gives only the number.
-func Report(all []Goroutine, labels map[int64]Label, more func(place string) []string) string {
+func Report(all []Goroutine, labels map[int64]Label, more func(id int64) []string) string {
 	var own []entry
 	libraries := 0
 	for _, g := range all {
@@ -58,7 +60,7 @@ func Report(all []Goroutine, labels map[int64]Label, more func(place string) []s
 			own = append(own, e)
 		}
 	}
-	slices.SortStableFunc(own, func(a, b entry) int { return a.rank - b.rank })
+	slices.SortStableFunc(own, entry.compare)
 	var out strings.Builder
 	for _, e := range own {
 		out.WriteString(e.text(more))
@@ -72,12 +74,33 @@ func Report(all []Goroutine, labels map[int64]Label, more func(place string) []s
 // entry is what a report says of one goroutine, or of several alike.
 type entry struct {
 	who, what, where string
-	place            string // where, without the function
-	times            int    // beyond the first
-	rank             int    // 0 the learner's, 1 the test's
+	id               int64 // of the first
+	times            int   // beyond the first
+	rank             int   // 0 the learner's, 1 the test's
 }
 
-func (e entry) text(more func(place string) []string) string {
+// compare puts the learner's first, and those of the test in the order of their
+// names: "client 2" before "client 10".
+func (e entry) compare(o entry) int {
+	if e.rank != o.rank || e.rank == 0 {
+		return e.rank - o.rank
+	}
+	name, number := numbered(e.who)
+	other, than := numbered(o.who)
+	return cmp.Or(strings.Compare(name, other), number-than)
+}
+
+// numbered splits "client 2" into "client" and 2.
+func numbered(who string) (name string, number int) {
+	at := strings.LastIndexByte(who, ' ')
+	number, err := strconv.Atoi(who[at+1:])
+	if at < 0 || err != nil {
+		return who, 0
+	}
+	return who[:at], number
+}
+
+func (e entry) text(more func(id int64) []string) string {
 	who, what := e.who, e.what
 	if e.times > 0 {
 		who, what = fmt.Sprintf("%d × %s", e.times+1, who), "each "+what
@@ -88,7 +111,7 @@ func (e entry) text(more func(place string) []string) string {
 	}
 	text += "      at " + e.where + "\n"
 	if more != nil && strings.HasPrefix(e.what, waitsIn) {
-		for _, line := range more(e.place) {
+		for _, line := range more(e.id) {
 			text += "      " + line + "\n"
 		}
 	}
@@ -110,11 +133,10 @@ func describe(g Goroutine, l Label) (e entry, ok bool) {
 		g.Calls = append(g.Calls, g.Creator) // a library's function behind go
 		at = len(g.Calls) - 1
 	}
-	e.who, e.what = l.Name, l.Doing
+	e.id, e.who, e.what = g.ID, l.Name, l.Doing
 	if at >= 0 {
 		c := g.Calls[at]
-		e.place = c.Place()
-		e.where = e.place
+		e.where = c.Place()
 		if c.Learners() {
 			e.where += ", in " + c.Name()
 		}
@@ -163,7 +185,7 @@ func what(g Goroutine, at int) string {
 	}
 	for _, c := range slices.Backward(g.Calls[:at]) {
 		if op := network(c); op != "" {
-			if c == callee {
+			if c == callee || callee.test() { // or what the test wraps it in
 				return waitsIn + op
 			}
 			return waitsIn + op + ", called by " + callee.Name()

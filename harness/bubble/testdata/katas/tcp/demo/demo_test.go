@@ -84,6 +84,18 @@ func TestAccept(t *testing.T) {
 	})
 }
 
+// Nobody closes the listener but the end of the test.
+func TestAcceptLater(t *testing.T) {
+	bubble.Run(t, 1, func(b *bubble.B) {
+		ln, err := b.Net.Listen("127.0.0.1:0")
+		if err != nil {
+			b.Fatalf("%v", err)
+		}
+		b.Go("Serve(ln)", func() error { return demo.Accept(ln) })
+		b.Wait()
+	})
+}
+
 func TestForget(t *testing.T) {
 	bubble.Run(t, 1, func(b *bubble.B) {
 		client, server := b.Net.Pipe()

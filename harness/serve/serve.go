@@ -27,12 +27,22 @@ const Ready = "Listening on "
 // interrupted or serve returns. It parses the flags. An error ends the program
 // with exit code 1.
 func TCP(serve func(ctx context.Context, ln net.Listener) error) {
+	run(func(ctx context.Context, addr string) error { return listen(ctx, os.Stdout, addr, serve) })
+}
+
+// UDP is TCP for a program that serves UDP.
+func UDP(serve func(ctx context.Context, pc net.PacketConn) error) {
+	run(func(ctx context.Context, addr string) error { return listenPacket(ctx, os.Stdout, addr, serve) })
+}
+
+// run is a main function.
+func run(listen func(ctx context.Context, addr string) error) {
 	addr := flag.String("addr", Addr, "`address` to listen on; port 0 is any that is free")
 	flag.Parse()
 	log.SetFlags(log.Ltime)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := listen(ctx, os.Stdout, *addr, serve); err != nil {
+	if err := listen(ctx, *addr); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -45,6 +55,16 @@ func listen(ctx context.Context, out io.Writer, addr string, serve func(context.
 	defer ln.Close()
 	fmt.Fprintln(out, Ready+ln.Addr().String())
 	return serve(ctx, ln)
+}
+
+func listenPacket(ctx context.Context, out io.Writer, addr string, serve func(context.Context, net.PacketConn) error) error {
+	pc, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		return err
+	}
+	defer pc.Close()
+	fmt.Fprintln(out, Ready+pc.LocalAddr().String())
+	return serve(ctx, pc)
 }
 
 // Each returns an accept loop for katas that have none of their own: handle is

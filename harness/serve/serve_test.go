@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A server says where it listens, serves whoever comes, and ends with its
@@ -15,20 +16,13 @@ import (
 func TestListen(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	r, w := io.Pipe()
-	over := make(chan error, 1)
-	go func() {
-		over <- listen(ctx, w, "127.0.0.1:0", Each(func(_ context.Context, conn net.Conn) error {
+	addr, over := start(t, func(w io.Writer) error {
+		return listen(ctx, w, "127.0.0.1:0", Each(func(_ context.Context, conn net.Conn) error {
 			defer conn.Close()
 			_, err := fmt.Fprintln(conn, "hello")
 			return err
 		}))
-	}()
-	line, err := bufio.NewReader(r).ReadString('\n')
-	addr, ok := strings.CutPrefix(strings.TrimSpace(line), Ready)
-	if err != nil || !ok {
-		t.Fatalf("it printed %q, %v", line, err)
-	}
+	})
 	for range 2 {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
@@ -43,4 +37,59 @@ func TestListen(t *testing.T) {
 	if err := <-over; err != nil {
 		t.Errorf("after the interrupt: %v", err)
 	}
+}
+
+// The same for datagrams.
+func TestListenPacket(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	addr, over := start(t, func(w io.Writer) error {
+		return listenPacket(ctx, w, "127.0.0.1:0", func(ctx context.Context, pc net.PacketConn) error {
+			defer context.AfterFunc(ctx, func() { pc.Close() })()
+			buf := make([]byte, 100)
+			for {
+				n, from, err := pc.ReadFrom(buf)
+				if ctx.Err() != nil {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				pc.WriteTo(append([]byte("hello, "), buf[:n]...), from)
+			}
+		})
+	})
+	conn, err := net.Dial("udp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprint(conn, "Ann")
+	buf := make([]byte, 100)
+	if n, err := conn.Read(buf); string(buf[:n]) != "hello, Ann" {
+		t.Errorf("got %q, %v", buf[:n], err)
+	}
+	cancel()
+	if err := <-over; err != nil {
+		t.Errorf("after the interrupt: %v", err)
+	}
+}
+
+// start runs a server, which prints its address first; over gives its error.
+func start(t *testing.T, server func(out io.Writer) error) (addr string, over <-chan error) {
+	t.Helper()
+	r, w := io.Pipe()
+	result := make(chan error, 1)
+	go func() {
+		err := server(w)
+		w.CloseWithError(err)
+		result <- err
+	}()
+	line, err := bufio.NewReader(r).ReadString('\n')
+	addr, ok := strings.CutPrefix(strings.TrimSpace(line), Ready)
+	if err != nil || !ok {
+		t.Fatalf("it printed %q, %v", line, err)
+	}
+	return addr, result
 }

@@ -1,0 +1,899 @@
+package echo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/example/netkata/harness/bubble"
+	"github.com/example/netkata/harness/loopback"
+	"github.com/example/netkata/katas/udp/echo"
+)
+
+// A client that waits for each answer before it sends again (RFC 768).
+func TestMessages(t *testing.T) {
+	bubble.Run(t, 1, func(b *bubble.B) {
+		s := start(b)
+		ann := s.client("Ann")
+		ann.say("hello")
+		ann.mustHear("ACK: hello")
+		ann.say("is anyone there?")
+		ann.mustHear("ACK: is anyone there?")
+	})
+}
+
+// Messages of all sorts, byte for byte (RFC 768).
+func TestBytes(t *testing.T) {
+	for _, tt := range []struct{ why, message string }{
+		{"one byte", "x"},
+		{"white space at both ends", " hello\r\n"},
+		{"a newline alone", "\n"},
+		{"several lines", "one\ntwo\n"},
+		{"zero bytes", "a\x00b\x00"},
+		{"what is no UTF-8", "\xff\xfe\xc3"},
+		{"what Printf would take for a verb", "100%s"},
+		{"what looks like an answer", "ACK: hello"},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 1, func(b *bubble.B) {
+				s := start(b)
+				ann := s.client("Ann")
+				ann.say("a message that is longer than what comes next")
+				ann.mustHear("ACK: a message that is longer than what comes next")
+				ann.say(tt.message)
+				ann.mustHear("ACK: " + tt.message)
+			})
+		})
+	}
+}
+
+// Two clients, now the one, now the other (RFC 768).
+func TestSenders(t *testing.T) {
+	bubble.Run(t, 2, func(b *bubble.B) {
+		s := start(b)
+		ann, bob := s.client("Ann"), s.client("Bob")
+		for _, c := range []*client{ann, bob, bob, ann} {
+			c.say("I am " + c.name)
+			c.mustHear("ACK: I am " + c.name)
+		}
+		ann.mustHear()
+		bob.mustHear()
+	})
+}
+
+// Datagrams with nothing in them (RFC 768: a length of 8, its header's).
+func TestEmpty(t *testing.T) {
+	bubble.Run(t, 3, func(b *bubble.B) {
+		s := start(b)
+		ann := s.client("Ann")
+		ann.say("")
+		ann.mustHear("ACK: ")
+		ann.say("are you still there?")
+		ann.mustHear("ACK: are you still there?")
+	})
+}
+
+// Longer and longer messages, up to the longest (RFC 768; RFC 791, section 3.1).
+func TestLong(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		size int
+	}{
+		{"512, as old DNS servers have it", 512},
+		{"one more", 513},
+		{"1024, as many examples have it", 1024},
+		{"one more", 1025},
+		{"what just fits into an Ethernet frame", 1472},
+		{"what does not", 1473},
+		{"more than a page of memory", 4097},
+		{"a big Ethernet frame", 9000},
+		{"more than 32 KiB", 32769},
+		{"one less than the longest", 65501},
+		{"the longest", 65502},
+	} {
+		t.Run(fmt.Sprintf("%d bytes: %s", tt.size, tt.why), func(t *testing.T) {
+			bubble.Run(t, 4, func(b *bubble.B) {
+				s := start(b)
+				ann := s.client("Ann")
+				ann.say(long(tt.size))
+				ann.mustHear("ACK: " + long(tt.size))
+				ann.say("a short one")
+				ann.mustHear("ACK: a short one")
+			})
+		})
+	}
+}
+
+// The same with the kernel, which cuts what does not fit, too (recvfrom(2)).
+func TestLoopback(t *testing.T) {
+	loopback.Run(t, 4, func(l *loopback.L) {
+		pc := &socket{PacketConn: l.ListenPacket(), fatalf: l.Fatalf}
+		conn := l.DialPacket(pc.LocalAddr())
+		ctx, cancel := context.WithCancel(context.Background())
+		l.Cleanup(func() {
+			pc.over.Store(true)
+			cancel()
+		})
+		serve := l.Go("Serve(ctx, pc)", func() error {
+			defer conn.Close() // so that nobody waits for answers any more
+			return echo.Serve(ctx, pc)
+		})
+		for _, size := range []int{5, 512, 1472, 9000} {
+			conn.Write([]byte(long(size)))
+			if heard, want := hear(conn), "ACK: "+long(size); heard != want {
+				text := fmt.Sprintf("client %s\nheard  %s\nwant   %s\n\n%s", quote(long(size)), quote(heard), quote(want), differ(heard, want))
+				if serve.Returned() {
+					text += fmt.Sprintf("\nServe(ctx, pc) has returned: %v", serve.Wait())
+				}
+				l.Fatalf("%s", text)
+			}
+		}
+	})
+}
+
+// Messages whose acknowledgement would be longer than a datagram (RFC 791,
+// section 3.1).
+func TestTooLong(t *testing.T) {
+	for _, size := range []int{65503, 65504, 65507} {
+		t.Run(fmt.Sprintf("%d bytes", size), func(t *testing.T) {
+			bubble.Run(t, 5, func(b *bubble.B) {
+				s := start(b)
+				ann := s.client("Ann")
+				ann.say(long(size))
+				ann.mustHear("NAK: too long")
+				ann.say("a short one")
+				ann.mustHear("ACK: a short one")
+			})
+		})
+	}
+}
+
+// Fifty messages, all there before Serve looks (net, PacketConn).
+func TestFifty(t *testing.T) {
+	oneAtATime(t)
+	bubble.Run(t, 6, func(b *bubble.B) {
+		s := start(b)
+		s.slow.Store(true)
+		ann, bob := s.client("Ann"), s.client("Bob")
+		for i := range 25 {
+			ann.send(fmt.Sprintf("message %d from Ann", i+1))
+			bob.send(fmt.Sprintf("message %d from Bob", i+1))
+		}
+		s.mustAnswerAll(ann, bob)
+	})
+}
+
+// Answers that cannot be sent (RFC 8085, section 5.2).
+func TestWriteFails(t *testing.T) {
+	for _, tt := range []struct {
+		why string
+		err syscall.Errno
+	}{
+		{"a firewall forbids it", syscall.EPERM},
+		{"no memory for it", syscall.ENOBUFS},
+		{"no way to get there", syscall.EHOSTUNREACH},
+		{"its port is 0", syscall.EINVAL},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 7, func(b *bubble.B) {
+				s := start(b)
+				ann, bob := s.client("Ann"), s.client("Bob")
+				ann.say("hello")
+				ann.mustHear("ACK: hello")
+				s.failWritesTo(ann, tt.err)
+				ann.say("can you hear me?")
+				bob.say("hello")
+				s.pass(time.Second)
+				s.mustServe()
+				bob.mustHear("ACK: hello")
+				ann.mustHear()
+				s.failWritesTo(nil, 0)
+				ann.say("and now?")
+				s.pass(time.Second)
+				ann.mustHearLast("ACK: and now?")
+			})
+		})
+	}
+}
+
+// ReadFrom fails, and then works again (RFC 1122, section 4.1.3.3).
+func TestReadFails(t *testing.T) {
+	for _, tt := range []struct {
+		why string
+		err syscall.Errno
+	}{
+		{"a client has left before its answer came", syscall.ECONNREFUSED},
+		{"the same, as Windows says it", syscall.ECONNRESET},
+		{"no memory", syscall.ENOBUFS},
+		{"the same, in other words", syscall.ENOMEM},
+	} {
+		t.Run("once: "+tt.why, func(t *testing.T) {
+			bubble.Run(t, 8, func(b *bubble.B) {
+				s := start(b)
+				ann := s.client("Ann")
+				s.pass(5 * time.Second)
+				s.failRead(tt.err)
+				s.Wait()
+				s.mustServe()
+				ann.say("hello")
+				s.pass(100 * time.Millisecond)
+				ann.mustHear("ACK: hello")
+			})
+		})
+	}
+	t.Run("for ten seconds", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			s := start(b)
+			ann := s.client("Ann")
+			s.exhaust()
+			ann.send("hello")
+			s.pass(10 * time.Second)
+			s.mustServe()
+			if n := s.calls.Load(); n > 250 {
+				s.Fatalf("ReadFrom failed for 10s, and was called %d times.\nWant 250 at most: a pause after each failure.", n)
+			}
+			if longest := time.Duration(s.longest.Load()); longest > time.Second {
+				s.Fatalf("ReadFrom failed for 10s, and was called %d times, once after a pause of %v.\nWant none longer than a second: messages wait.", s.calls.Load(), longest)
+			}
+			s.recover()
+			s.pass(time.Second)
+			ann.mustHear("ACK: hello")
+		})
+	})
+	t.Run("once, after ten seconds of failures and a success", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			s := start(b)
+			ann := s.client("Ann")
+			s.exhaust()
+			s.pass(10 * time.Second)
+			s.recover()
+			ann.send("hello")
+			s.pass(time.Second)
+			ann.mustHear("ACK: hello")
+			s.failRead(syscall.ENOBUFS)
+			ann.say("and again")
+			s.pass(100 * time.Millisecond)
+			ann.mustHear("ACK: and again")
+		})
+	})
+}
+
+// Somebody else closes the socket (net, ErrClosed).
+func TestSocketClosed(t *testing.T) {
+	t.Run("while nobody says anything", func(t *testing.T) {
+		bubble.Run(t, 9, func(b *bubble.B) {
+			s := start(b)
+			ann := s.client("Ann")
+			ann.say("hello")
+			ann.mustHear("ACK: hello")
+			s.pass(5 * time.Second)
+			s.closeSocket()
+			s.mustReturn(5*time.Second, net.ErrClosed)
+		})
+	})
+	t.Run("before anything began", func(t *testing.T) {
+		bubble.Run(t, 9, func(b *bubble.B) {
+			s := prepare(b)
+			s.closeSocket()
+			s.begin(s.ctx)
+			s.mustReturn(0, net.ErrClosed)
+		})
+	})
+}
+
+// The time to stop (context, AfterFunc).
+func TestStop(t *testing.T) {
+	t.Run("nobody ever came", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			s := start(b)
+			s.pass(5 * time.Second)
+			s.stop()
+			s.mustReturn(5*time.Second, nil)
+		})
+	})
+	t.Run("after some messages", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			s := start(b)
+			ann := s.client("Ann")
+			ann.say("hello")
+			ann.mustHear("ACK: hello")
+			s.pass(5 * time.Second)
+			s.stop()
+			s.mustReturn(5*time.Second, nil)
+		})
+	})
+	t.Run("ctx has a deadline", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			s := prepare(b)
+			ctx, cancel := context.WithTimeout(s.ctx, 5*time.Second)
+			defer cancel()
+			s.begin(ctx)
+			s.mustReturn(5*time.Second, nil)
+		})
+	})
+	t.Run("ctx is done before anything began", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			s := prepare(b)
+			s.cancel()
+			s.begin(s.ctx)
+			s.mustReturn(0, nil)
+		})
+	})
+	t.Run("while ReadFrom fails", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			const at = 20*time.Second + 301*time.Millisecond // no multiple of what pauses are made of
+			s := start(b)
+			s.exhaust()
+			s.pass(at)
+			s.stop()
+			s.mustReturn(at, nil)
+		})
+	})
+}
+
+// What is left when Serve has returned (net, PacketConn).
+func TestNothingLeft(t *testing.T) {
+	for _, tt := range []struct {
+		why string
+		end func(*server)
+	}{
+		{"ctx is done", (*server).stop},
+		{"somebody closes pc", (*server).closeSocket},
+		{"ctx is done while ReadFrom fails", func(s *server) {
+			s.exhaust()
+			s.stop()
+		}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 11, func(b *bubble.B) {
+				s := start(b)
+				ann := s.client("Ann")
+				ann.say("hello")
+				ann.mustHear("ACK: hello")
+				ann.conn.Close()
+				tt.end(s)
+				s.mustReturn(0, nil, net.ErrClosed)
+				s.mustBeClosed()
+				s.MustBeQuiet()
+			})
+		})
+	}
+	t.Run("ctx is done while an answer is being sent", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			s := start(b)
+			ann := s.client("Ann")
+			letGo := s.holdWrites()
+			ann.say("hello")
+			ann.conn.Close()
+			s.stop()
+			if s.isOver() {
+				s.Fatalf("ctx is done, and Serve(ctx, pc) has returned, while a goroutine that it started\nis in WriteTo.\nWant it to return when that is over.\n\n%s", s.Waiting())
+			}
+			letGo()
+			s.mustReturn(0, nil)
+			s.mustBeClosed()
+			s.MustBeQuiet()
+		})
+	})
+}
+
+// The same with the kernel's socket (net, UDPConn).
+func TestStopLoopback(t *testing.T) {
+	loopback.Run(t, 11, func(l *loopback.L) {
+		pc := &socket{PacketConn: l.ListenPacket(), fatalf: l.Fatalf}
+		conn := l.DialPacket(pc.LocalAddr())
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		serve := l.Go("Serve(ctx, pc)", func() error {
+			defer conn.Close()
+			return echo.Serve(ctx, pc)
+		})
+		conn.Write([]byte("hello"))
+		if heard := hear(conn); heard != "ACK: hello" && !serve.Returned() {
+			l.Fatalf("client \"hello\"\nheard  %s\nwant   \"ACK: hello\"", quote(heard))
+		}
+		cancel()
+		if err := serve.Wait(); err != nil {
+			l.Fatalf("ctx was done\nServe(ctx, pc) returned %s\nwant                    nil", name(err))
+		}
+		if !pc.isClosed() {
+			l.Fatalf("Serve(ctx, pc) has returned, and pc is still open. Want it closed.")
+		}
+		l.MustBeQuiet()
+	})
+}
+
+// oneAtATime has goroutines take turns until the test is over: a new one begins
+// when the others wait or let it.
+func oneAtATime(t *testing.T) {
+	before := runtime.GOMAXPROCS(1)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}
+
+// hear reads one datagram; what fails is heard as nothing.
+func hear(conn net.Conn) string {
+	buf := make([]byte, 1<<16)
+	n, _ := conn.Read(buf)
+	return string(buf[:n])
+}
+
+// server is a call of Serve, and its socket.
+type server struct {
+	*bubble.B
+	*socket
+	kernel net.Conn // what it sends to the socket, the socket takes for an error
+
+	ctx      context.Context
+	cancel   context.CancelFunc
+	call     *bubble.Call
+	over     chan struct{} // closed when Serve is over
+	returned time.Duration // when that was
+}
+
+// start calls Serve, with a context that stop cancels.
+func start(b *bubble.B) *server {
+	s := prepare(b)
+	s.begin(s.ctx)
+	return s
+}
+
+// prepare makes what Serve needs.
+func prepare(b *bubble.B) *server {
+	pc, err := b.Net.ListenPacket("127.0.0.1:7")
+	if err != nil {
+		b.Fatalf("the test cannot have a socket: %v", err)
+	}
+	kernel, err := b.Net.DialPacket("127.0.0.1:7")
+	if err != nil {
+		b.Fatalf("the test cannot have a socket: %v", err)
+	}
+	b.Net.Name(pc.LocalAddr(), "you")
+	b.Net.Name(kernel.LocalAddr(), "kernel")
+	s := &server{B: b, kernel: kernel, over: make(chan struct{})}
+	s.socket = &socket{PacketConn: pc, fatalf: b.Fatalf, note: b.Net.Note, elapsed: b.Elapsed, kernel: kernel.LocalAddr().String()}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	b.Cleanup(func() {
+		s.socket.over.Store(true)
+		s.cancel()
+	})
+	return s
+}
+
+// begin calls Serve.
+func (s *server) begin(ctx context.Context) {
+	s.call = s.Go("Serve(ctx, pc)", func() error {
+		defer close(s.over)
+		err := echo.Serve(ctx, s.socket)
+		s.returned = s.Elapsed()
+		return err
+	})
+	s.Wait()
+}
+
+// stop tells Serve to stop, once all has happened that can.
+func (s *server) stop() {
+	s.Wait()
+	s.Net.Note("ctx is cancelled")
+	s.cancel()
+	s.Wait()
+}
+
+// closeSocket closes the socket, as somebody else than Serve.
+func (s *server) closeSocket() {
+	s.Wait()
+	s.Net.Note("somebody closes pc")
+	s.PacketConn.Close()
+	s.Wait()
+}
+
+// pass lets time pass, and everything happen that happens until then.
+func (s *server) pass(d time.Duration) {
+	<-time.After(d)
+	s.Wait()
+}
+
+// isOver says whether Serve is over: it returned, or panicked.
+func (s *server) isOver() bool {
+	s.Wait()
+	select {
+	case <-s.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// mustServe wants Serve not to have returned.
+func (s *server) mustServe() {
+	s.T().Helper()
+	if s.isOver() {
+		s.Fatalf("%s\nWant it to go on.", s.state())
+	}
+}
+
+// mustReturn wants Serve to return one of these errors at that moment.
+func (s *server) mustReturn(at time.Duration, want ...error) {
+	s.T().Helper()
+	const longer = 10 * time.Minute
+	s.pass(max(0, at-s.Elapsed()))
+	if !s.isOver() {
+		s.pass(longer)
+	}
+	if !s.isOver() {
+		s.Fatalf("Serve(ctx, pc) has not returned after %v\nwant %s after %v\n\n%s", s.Elapsed(), names(want), at, s.Waiting())
+	}
+	err := s.call.Wait()
+	if s.returned != at || !slices.ContainsFunc(want, func(w error) bool { return errors.Is(err, w) }) {
+		s.Fatalf("Serve(ctx, pc) returned %s after %v\nwant                    %s after %v", name(err), s.returned, names(want), at)
+	}
+}
+
+// mustBeClosed wants the socket to be closed.
+func (s *server) mustBeClosed() {
+	s.T().Helper()
+	if !s.isClosed() {
+		s.Fatalf("Serve(ctx, pc) has returned, and pc is still open. Want it closed.")
+	}
+}
+
+// state is what became of Serve.
+func (s *server) state() string {
+	if s.isOver() {
+		return fmt.Sprintf("Serve(ctx, pc) returned %s after %v.", name(s.call.Wait()), s.returned)
+	}
+	return "Who waits where:\n\n" + s.Waiting()
+}
+
+// failRead makes ReadFrom fail once: the call that waits, or the next one.
+func (s *server) failRead(err syscall.Errno) {
+	s.Wait()
+	s.reason.Store(int64(err))
+	s.kernel.Write([]byte(err.Error()))
+}
+
+// exhaust makes ReadFrom fail until recover is called.
+func (s *server) exhaust() {
+	s.failRead(syscall.ENOBUFS)
+	s.calls.Store(0)
+	s.last.Store(int64(s.Elapsed()))
+	s.failing.Store(true)
+	s.Wait()
+}
+
+func (s *server) recover() {
+	s.Net.Note("ReadFrom works again")
+	s.failing.Store(false)
+}
+
+// failWritesTo makes WriteTo fail for a client; for nil, it works again for all.
+func (s *server) failWritesTo(c *client, err syscall.Errno) {
+	s.Wait()
+	s.refused.Store(nil)
+	if c != nil {
+		s.refused.Store(&refusal{to: c.conn.LocalAddr().String(), err: err})
+	}
+}
+
+// holdWrites makes WriteTo wait until letGo is called.
+func (s *server) holdWrites() (letGo func()) {
+	s.Wait()
+	held := make(chan struct{})
+	letGo = sync.OnceFunc(func() { close(held) })
+	s.Cleanup(letGo)
+	s.held.Store(&held)
+	return letGo
+}
+
+// client is one that listens all the time.
+type client struct {
+	s    *server
+	name string
+	conn net.Conn
+
+	mu    sync.Mutex
+	sent  []string // and not yet looked at
+	heard []string
+}
+
+func (s *server) client(name string) *client {
+	s.T().Helper()
+	conn, err := s.Net.DialPacket(s.LocalAddr().String())
+	if err != nil {
+		s.Fatalf("the test cannot have a socket: %v", err)
+	}
+	c := &client{s: s, name: name, conn: conn}
+	s.Net.Name(conn.LocalAddr(), name)
+	s.Go(name, func() error {
+		for buf := make([]byte, 1<<16); ; {
+			n, err := conn.Read(buf)
+			if errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			c.mu.Lock()
+			if err == nil {
+				c.heard = append(c.heard, string(buf[:n]))
+			}
+			c.mu.Unlock()
+		}
+	})
+	return c
+}
+
+// say sends a message, and waits until all has happened that can.
+func (c *client) say(message string) {
+	c.send(message)
+	c.s.Wait()
+}
+
+func (c *client) send(message string) {
+	c.mu.Lock()
+	c.sent = append(c.sent, message)
+	c.mu.Unlock()
+	c.conn.Write([]byte(message))
+}
+
+// take returns what was sent and heard since the last time.
+func (c *client) take() (sent, heard []string) {
+	c.s.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sent, heard = c.sent, c.heard
+	c.sent, c.heard = nil, nil
+	return sent, heard
+}
+
+// mustHear wants the client to have heard these answers since the last time.
+func (c *client) mustHear(want ...string) {
+	c.s.T().Helper()
+	if sent, heard := c.take(); !slices.Equal(heard, want) {
+		c.wrong(sent, heard, want)
+	}
+}
+
+// mustHearLast wants the last answer to be that.
+func (c *client) mustHearLast(want string) {
+	c.s.T().Helper()
+	if sent, heard := c.take(); len(heard) == 0 || heard[len(heard)-1] != want {
+		c.wrong(sent, heard, []string{want})
+	}
+}
+
+func (c *client) wrong(sent, heard, want []string) {
+	c.s.T().Helper()
+	text := fmt.Sprintf("%s sent  %s\n%s heard %s\n%-*s  %s", c.name, quote(sent...), c.name, quote(heard...), len(c.name)+5, "want", quote(want...))
+	switch {
+	case len(heard) == 1 && len(want) == 1:
+		text += "\n\n" + differ(heard[0], want[0])
+	case len(heard) < len(want):
+		text += "\n\n" + c.s.state()
+	}
+	c.s.Fatalf("%s", strings.TrimRight(text, "\n"))
+}
+
+// differ says what two texts have in common that are too long to be compared by
+// eye, or look alike.
+func differ(heard, want string) string {
+	switch message := strings.TrimPrefix(want, "ACK: "); {
+	case heard != "" && strings.HasPrefix(want, heard):
+		return fmt.Sprintf("Cut: at its end, %d bytes are missing.", len(want)-len(heard))
+	case strings.HasPrefix(heard, "ACK: ") && want == echo.TooLong:
+		return fmt.Sprintf("Cut: the answer acknowledges %d bytes.", len(heard)-len("ACK: "))
+	case strings.HasPrefix(heard, want):
+		return fmt.Sprintf("The answer has %d bytes too many.", len(heard)-len(want))
+	case strings.HasPrefix(heard, "ACK: ") && strings.HasPrefix(heard, message):
+		return "That is the answer to another message."
+	}
+	return ""
+}
+
+// mustAnswerAll wants each client to have heard an answer to each of its
+// messages, in any order, and no others.
+func (s *server) mustAnswerAll(clients ...*client) {
+	s.T().Helper()
+	var sent, missing, others []string
+	for _, c := range clients {
+		said, heard := c.take()
+		sent = append(sent, said...)
+		for _, message := range said {
+			if i := slices.Index(heard, "ACK: "+message); i >= 0 {
+				heard = slices.Delete(heard, i, i+1)
+			} else {
+				missing = append(missing, message)
+			}
+		}
+		others = append(others, heard...)
+	}
+	if len(missing) == 0 && len(others) == 0 {
+		return
+	}
+	text := fmt.Sprintf("%d different messages came, one right behind the other.\n", len(sent))
+	if len(missing) > 0 {
+		text += fmt.Sprintf("Not answered: %d of them, for example %s.\n", len(missing), quote(missing[0]))
+	}
+	if len(others) == 0 {
+		s.Fatalf("%s\n%s", text, s.state())
+	}
+	text += fmt.Sprintf("Sent instead: %d other answers, for example %s.\n", len(others), quote(others[len(others)-1]))
+	s.Fatalf("%s\nReadFrom uses the whole buffer that it is given, from the moment it is called.\nWhat still stands in it of the message before is lost to whoever is not done.\nThe same goes for a buffer in which answers are made, while one is being sent.", text)
+}
+
+// socket is what Serve is given: a socket that fails when the test wants it to.
+type socket struct {
+	net.PacketConn
+	fatalf  func(format string, args ...any)
+	note    func(format string, args ...any)
+	elapsed func() time.Duration
+	kernel  string // the address whose datagrams are errors
+
+	slow    atomic.Bool // WriteTo lets others go first, ReadFrom uses the buffer at once
+	held    atomic.Pointer[chan struct{}]
+	refused atomic.Pointer[refusal]
+
+	reason  atomic.Int64 // why ReadFrom fails, a syscall.Errno
+	failing atomic.Bool  // all calls of ReadFrom do
+	calls   atomic.Int64 // of ReadFrom, since exhaust
+	last    atomic.Int64 // when the last of them was
+	longest atomic.Int64 // between two of them
+
+	over   atomic.Bool  // the test is, so that it does not matter how Serve ends
+	errors atomic.Int64 // at one instant, or in a row
+	at     atomic.Int64 // which instant
+}
+
+// refusal is why nothing can be sent to an address.
+type refusal struct {
+	to  string
+	err syscall.Errno
+}
+
+func (p *socket) ReadFrom(b []byte) (int, net.Addr, error) {
+	if p.failing.Load() {
+		p.calls.Add(1)
+		now := int64(p.elapsed())
+		p.longest.Store(max(p.longest.Load(), now-p.last.Swap(now)))
+		return 0, nil, p.failed("read", p.reasonError("recvfrom"))
+	}
+	n, from, err := p.readFrom(b)
+	switch {
+	case err != nil:
+		return n, from, p.failed("read", err)
+	case from.String() == p.kernel:
+		return 0, nil, p.failed("read", p.reasonError("recvfrom"))
+	}
+	if p.elapsed == nil {
+		p.errors.Store(0)
+	}
+	return n, from, nil
+}
+
+// readFrom leaves b alone until a datagram is there. ReadFrom need not: memnet's
+// writes into b at once, so that those who still use it see that. Where that is
+// not what the test is about, they are spared.
+func (p *socket) readFrom(b []byte) (int, net.Addr, error) {
+	if p.slow.Load() {
+		return p.PacketConn.ReadFrom(b)
+	}
+	own := make([]byte, len(b))
+	n, from, err := p.PacketConn.ReadFrom(own)
+	return copy(b, own[:n]), from, err
+}
+
+func (p *socket) WriteTo(b []byte, to net.Addr) (int, error) {
+	if p.slow.Load() {
+		for range 1000 {
+			runtime.Gosched()
+		}
+	}
+	if held := p.held.Load(); held != nil {
+		<-*held
+	}
+	if r := p.refused.Load(); r != nil && to.String() == r.to {
+		p.note("your WriteTo of %s fails: %v", quote(string(b)), r.err)
+		return 0, p.failed("write", p.opError("write", to, os.NewSyscallError("sendto", r.err)))
+	}
+	n, err := p.PacketConn.WriteTo(b, to)
+	if err != nil {
+		if p.note != nil {
+			p.note("your WriteTo of %s fails: %v", quote(string(b)), cause(err))
+		}
+		return n, p.failed("write", err)
+	}
+	return n, nil
+}
+
+// isClosed says whether the socket is closed.
+func (p *socket) isClosed() bool {
+	return errors.Is(p.PacketConn.SetReadDeadline(time.Time{}), net.ErrClosed)
+}
+
+func (p *socket) reasonError(call string) error {
+	return p.opError("read", nil, os.NewSyscallError(call, syscall.Errno(p.reason.Load())))
+}
+
+func (p *socket) opError(op string, to net.Addr, err error) error {
+	return &net.OpError{Op: op, Net: "udp", Source: p.LocalAddr(), Addr: to, Err: err}
+}
+
+// failed returns err, unless the call was one too many: then its goroutine ends.
+// Behind the end of a test that is not about it, a few errors are enough.
+func (p *socket) failed(op string, err error) error {
+	if p.elapsed != nil {
+		if now := int64(p.elapsed()); p.at.Swap(now) != now {
+			p.errors.Store(0)
+		}
+	}
+	switch n := p.errors.Add(1); {
+	case p.over.Load() && n > 3:
+		runtime.Goexit()
+	case n > 1000:
+		call := map[string]string{"read": "ReadFrom", "write": "WriteTo"}[op]
+		p.fatalf("There is a busy loop: %s was called a thousand times at one instant, and gave\neach time: %v", call, cause(err))
+	}
+	return err
+}
+
+// cause is what is behind the addresses of a socket's error.
+func cause(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Err
+	}
+	return err
+}
+
+// long is a text of so many bytes, of which no part is like another.
+func long(size int) string {
+	var text strings.Builder
+	for i := 0; text.Len() < size; i++ {
+		fmt.Fprint(&text, i, " ")
+	}
+	return text.String()[:size]
+}
+
+// shown is how long a text may be to be shown whole.
+const shown = 60
+
+// quote is %q of each, but leaves the middle of a long text out.
+func quote(texts ...string) string {
+	if len(texts) == 0 {
+		return "nothing"
+	}
+	var all []string
+	for _, text := range texts {
+		if n := len(text); n > shown {
+			all = append(all, fmt.Sprintf("%q … %q (%d bytes)", text[:20], text[n-10:], n))
+		} else {
+			all = append(all, fmt.Sprintf("%q", text))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// name is how Go code calls an error, or else its text.
+func name(err error) string {
+	switch {
+	case err == nil:
+		return "nil"
+	case errors.Is(err, net.ErrClosed):
+		return "net.ErrClosed"
+	}
+	return fmt.Sprintf("%q", err)
+}
+
+// names are the names of errors of which any will do.
+func names(errs []error) string {
+	var all []string
+	for _, err := range errs {
+		all = append(all, name(err))
+	}
+	return strings.Join(all, " or ")
+}

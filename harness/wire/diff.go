@@ -17,9 +17,9 @@ const (
 // Diff explains how got differs from want; it returns "" where they are equal.
 //
 // It lists both side by side, with want's fields and, for flags, each bit that
-// differs. ">" marks the first row that differs, "*" the others. Long equal
-// stretches are folded, and of very many differences the first 32 rows are
-// shown. Where octets are missing or too many, and the rest is the same again,
+// differs. ">" marks the rows that differ; of those where one side has nothing
+// any more ("--"), at most the first. Long equal stretches are folded, and of very
+// many differences the first 32 rows are shown. Where octets are missing or too many, and the rest is the same again,
 // it says so instead of comparing what has moved.
 func Diff(got []byte, want Dissection) string {
 	if bytes.Equal(got, want.Msg) {
@@ -326,10 +326,8 @@ func byOffset(f Field, off int) int { return f.Off - off }
 // pair writes a row. Octets of a side that has none are "--".
 func (d *differ) pair(off int, differs bool, got, want []byte, text string) {
 	lead := "  "
-	if differs && !d.marked {
+	if differs && (!d.marked || len(got) > 0 && len(want) > 0) {
 		lead, d.marked = "> ", true
-	} else if differs {
-		lead = "* "
 	}
 	d.lead(lead, off)
 	d.side(got, len(want))

@@ -45,7 +45,7 @@ func TestDiff(t *testing.T) {
   question 1 of 1: www.example.com. A
   0x18  03 63 6f 6d  03 63 6f 6d  3 "com"
   0x1c  00           00           end of www.example.com.
-* 0x1d  00 1c        00 01        QTYPE 1 A
+> 0x1d  00 1c        00 01        QTYPE 1 A
                                   got: 28 AAAA
   0x1f  00 01        00 01        QCLASS 1 IN
   0x21  … 16 octets equal
@@ -86,11 +86,11 @@ func TestDiff(t *testing.T) {
 > 0x21  03 77        c0 0c        NAME pointer to 0x0c
                                   (www.example.com.)
                                   got: 3 "www"
-* 0x23  77 77        -- --        not wanted
-* 0x25  07 65 78 61  -- -- -- --  7 "example"
-* 0x29  6d 70 6c 65  -- -- -- --
-* 0x2d  03 63 6f 6d  -- -- -- --  3 "com"
-* 0x31  00           --           end of www.example.com.
+  0x23  77 77        -- --        not wanted
+  0x25  07 65 78 61  -- -- -- --  7 "example"
+  0x29  6d 70 6c 65  -- -- -- --
+  0x2d  03 63 6f 6d  -- -- -- --  3 "com"
+  0x31  00           --           end of www.example.com.
   0x23  … 14 octets equal; in got they stand 15 later, at 0x32
 `},
 		{"a zero too many", func(msg []byte) []byte {
@@ -115,11 +115,11 @@ equal
                                   got: cut off: 1 of 2 octets
   0x22  got ends here: 34 octets, want 49
 > 0x22  --           0c
-* 0x23  -- --        00 01        TYPE 1 A
-* 0x25  -- --        00 01        CLASS 1 IN
-* 0x27  -- -- -- --  00 00 00 3c  TTL 60 s
-* 0x2b  -- --        00 04        RDLENGTH 4
-* 0x2d  -- -- -- --  0a 00 00 01  ADDRESS 10.0.0.1
+  0x23  -- --        00 01        TYPE 1 A
+  0x25  -- --        00 01        CLASS 1 IN
+  0x27  -- -- -- --  00 00 00 3c  TTL 60 s
+  0x2b  -- --        00 04        RDLENGTH 4
+  0x2d  -- -- -- --  0a 00 00 01  ADDRESS 10.0.0.1
 `},
 		{"octets behind the end", func(msg []byte) []byte {
 			return append(msg, 0, 0, 41, 4)
@@ -185,7 +185,7 @@ func TestDiffFolds(t *testing.T) {
 	diff := wire.Diff(got, wire.Bytes(want))
 	for _, part := range []string{
 		"got differs from want in 65534 of 65535 octets, first at 0x00\n",
-		"\n> 0x0000  02 02 02 02  01 01 01 01\n* 0x0004",
+		"\n> 0x0000  02 02 02 02  01 01 01 01\n> 0x0004",
 		"\n  0x0080  … 65407 octets not shown, 65406 of them differ\n",
 	} {
 		if !strings.Contains(diff, part) {
@@ -240,8 +240,8 @@ func TestDiffExplainsGot(t *testing.T) {
 	}
 }
 
-// Whatever differs, the listing is readable, marks the first row that differs,
-// and shows got's octets beside want's.
+// Whatever differs, the listing is readable, marks what differs, and shows got's
+// octets beside want's.
 func TestDiffProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawDissection(t)
@@ -257,8 +257,8 @@ func TestDiffProperties(t *testing.T) {
 			return
 		}
 		readable(t, diff)
-		if n := strings.Count(diff, "\n> "); n != 1 {
-			t.Fatalf("%d first rows in\n%s", n, diff)
+		if !strings.Contains(diff, "\n> ") {
+			t.Fatalf("no row is marked in\n%s", diff)
 		}
 		shownAsTheyAre(t, diff, got, want.Msg)
 	})
@@ -268,13 +268,17 @@ func TestDiffProperties(t *testing.T) {
 func shownAsTheyAre(t *rapid.T, diff string, got, want []byte) {
 	for line := range strings.Lines(diff) {
 		var off int
-		if len(line) < 21 || !strings.Contains(" >*", line[:1]) {
+		if len(line) < 21 || !strings.Contains(" >", line[:1]) {
 			continue
 		}
 		if _, err := fmt.Sscanf(line[2:], "0x%x  ", &off); err != nil || !strings.Contains("0123456789abcdef-", line[8:9]) {
 			continue
 		}
 		line = line[:len(line)-1] + strings.Repeat(" ", 40)
+		none := line[8:10] == "--" || line[21:23] == "--"
+		if differs := line[8:19] != line[21:32]; !none && differs != (line[0] == '>') {
+			t.Fatalf("the mark of %q in\n%s", line, diff)
+		}
 		for i, side := range []struct {
 			octets []byte
 			hex    string

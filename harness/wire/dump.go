@@ -177,6 +177,9 @@ func (l *listing) field(f Field) {
 	head := f.Len
 	if f.Len > longField*rowOctets {
 		head = max(headRows, len(text)) * rowOctets
+		if l.repeats(f) {
+			head = max(2, len(text)) * rowOctets
+		}
 	}
 	tail := f.Off + (f.Len-1)/rowOctets*rowOctets
 	for at := f.Off; at < f.End(); at += rowOctets {
@@ -187,6 +190,13 @@ func (l *listing) field(f Field) {
 		text = l.row(at, min(at+rowOctets, f.End()), text)
 	}
 	l.beneath(l.textColumn(), text)
+}
+
+// repeats says whether a field is one octet over and over, of which two rows say
+// as much as eight.
+func (l *listing) repeats(f Field) bool {
+	p := l.msg[f.Off:f.End()]
+	return bytes.Count(p, p[:1]) == len(p)
 }
 
 // short writes a field that takes one line, as nearly all of them do, without

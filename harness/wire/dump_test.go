@@ -72,20 +72,24 @@ func TestDumpNotes(t *testing.T) {
 
 // A long run of octets is folded, but not where a mark stands.
 func TestDumpFoldsOctets(t *testing.T) {
-	d := wire.Bytes(bytes.Repeat([]byte{0xab}, 1000))
+	d := wire.Bytes(bytes.Repeat([]byte{0xab, 0xcd}, 500))
 	d.Fields[0].Text = "Signature"
 	got := d.Dump(wire.Mark{Off: 0x101, Note: "here"})
 	if lines := strings.Count(got, "\n"); lines != 12 {
 		t.Errorf("%d lines, want 12:\n%s", lines, got)
 	}
 	for _, part := range []string{
-		"  0x0000  ab ab ab ab ab ab ab ab  Signature\n",
-		"\n  0x0040  … 192 octets not shown\n> 0x0100  ab ab ab ab ab ab ab ab   <- 0x101: here\n",
-		"here\n  0x0108  … 728 octets not shown\n  0x03e0  ab ab ab ab ab ab ab ab\n",
+		"  0x0000  ab cd ab cd ab cd ab cd  Signature\n",
+		"\n  0x0040  … 192 octets not shown\n> 0x0100  ab cd ab cd ab cd ab cd   <- 0x101: here\n",
+		"here\n  0x0108  … 728 octets not shown\n  0x03e0  ab cd ab cd ab cd ab cd\n",
 	} {
 		if !strings.Contains(got, part) {
 			t.Errorf("no %q in\n%s", part, got)
 		}
+	}
+	const zeros = "  0x00  00 00 00 00 00 00 00 00\n  0x08  00 00 00 00 00 00 00 00\n  0x10  … 112 octets not shown\n  0x80  00\n"
+	if got := wire.Bytes(make([]byte, 129)).Dump(); got != zeros {
+		t.Errorf("one octet over and over:\n%s\nwant\n%s", got, zeros)
 	}
 	if got, want := wire.Bytes(make([]byte, 128)).Dump(), 16; strings.Count(got, "\n") != want {
 		t.Errorf("128 octets take no %d lines:\n%s", want, got)

@@ -27,10 +27,10 @@ type Handler func(ctx context.Context, conn net.Conn)
 // says, closes the connections of those that are left, and waits for them too.
 // When it returns, every handler has returned.
 //
-// Errors of Accept that pass, such as EMFILE, do not end it: it tries again after
-// a pause. The error is nil after ctx is done, ErrCut if a handler lost its
-// connection, and that of Accept, which is net.ErrClosed, if ln was closed by
-// somebody else.
+// Errors of Accept that pass, EMFILE and ENFILE at least, do not end it: it tries
+// again after a pause. The error is nil after ctx is done, that of Accept, which
+// is net.ErrClosed, if ln was closed by somebody else, and ErrCut, alone or joined
+// with that one, if a handler lost its connection.
 func Serve(ctx context.Context, ln net.Listener, handle Handler, grace time.Duration) error {
 	// TODO
 	return todo.Err

@@ -48,6 +48,9 @@ func WriteFrame(w io.Writer, payload []byte) error {
 			if err != nil {
 				return err
 			}
+			if n == 0 {
+				return io.ErrShortWrite
+			}
 			part = part[n:]
 		}
 	}

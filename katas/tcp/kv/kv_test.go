@@ -1,0 +1,1337 @@
+package kv_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/example/netkata/harness/bubble"
+	"github.com/example/netkata/harness/draw"
+	"github.com/example/netkata/harness/loopback"
+	"github.com/example/netkata/harness/memnet"
+	"github.com/example/netkata/katas/tcp/kv"
+)
+
+// A value comes, is replaced, and is none of another key's business.
+func TestSet(t *testing.T) {
+	bubble.Run(t, 1, func(b *bubble.B) {
+		c := start(b).dial()
+		key, other := c.d.Word(), c.d.Word()
+		first, second := c.d.Word(), c.d.Word()
+		c.mustTell("GET "+key, "NONE")
+		c.mustTell("SET "+key+" "+first, "OK")
+		c.mustTell("GET "+key, "VALUE "+first)
+		c.mustTell("SET "+key+" "+second, "OK")
+		c.mustTell("GET "+key, "VALUE "+second)
+		c.mustTell("GET "+other, "NONE")
+	})
+}
+
+// Values that look like replies (3rd-Eden/memcached#59: a client that took the
+// value "OK…" for the reply).
+func TestValueLikeReply(t *testing.T) {
+	bubble.Run(t, 1, func(b *bubble.B) {
+		c := start(b).dial()
+		for _, value := range []string{"NONE", "OK", "VALUE"} {
+			key := c.d.Word()
+			c.mustTell("SET "+key+" "+value, "OK")
+			c.mustTell("GET "+key, "VALUE "+value)
+		}
+	})
+}
+
+// A key is there, and then is not.
+func TestDel(t *testing.T) {
+	bubble.Run(t, 2, func(b *bubble.B) {
+		c := start(b).dial()
+		key, value := c.d.Word(), c.d.Word()
+		other, kept := c.d.Word(), c.d.Word()
+		c.mustTell("DEL "+key, "NONE")
+		c.mustTell("SET "+key+" "+value, "OK")
+		c.mustTell("SET "+other+" "+kept, "OK")
+		c.mustTell("DEL "+key, "OK")
+		c.mustTell("GET "+key, "NONE")
+		c.mustTell("DEL "+key, "NONE")
+		c.mustTell("GET "+other, "VALUE "+kept)
+		c.mustTell("SET "+key+" "+kept, "OK")
+		c.mustTell("GET "+key, "VALUE "+kept)
+	})
+}
+
+// Two clients that take turns, one that leaves, and a Server of its own.
+func TestShared(t *testing.T) {
+	t.Run("one Server", func(t *testing.T) {
+		bubble.Run(t, 3, func(b *bubble.B) {
+			s := start(b)
+			key, first, second := s.d.Word(), s.d.Word(), s.d.Word()
+			one, two := s.dial(), s.dial()
+			one.mustTell("SET "+key+" "+first, "OK")
+			two.mustTell("GET "+key, "VALUE "+first)
+			one.mustTell("SET "+key+" "+second, "OK")
+			two.mustTell("GET "+key, "VALUE "+second)
+			two.mustTell("DEL "+key, "OK")
+			one.mustTell("GET "+key, "NONE")
+			two.mustTell("SET "+key+" "+first, "OK")
+			one.mustTell("GET "+key, "VALUE "+first)
+			one.hangUp()
+			two.hangUp()
+			s.dial().mustTell("GET "+key, "VALUE "+first)
+		})
+	})
+	t.Run("another Server", func(t *testing.T) {
+		bubble.Run(t, 3, func(b *bubble.B) {
+			s := start(b)
+			key, value := s.d.Word(), s.d.Word()
+			s.dial().mustTell("SET "+key+" "+value, "OK")
+			other := startWith(b, s.d, s.limits)
+			other.tell("another", "Server was told: SET "+key)
+			other.dial().mustTell("GET "+key, "NONE")
+		})
+	})
+}
+
+// Values of all sorts, byte for byte.
+func TestValues(t *testing.T) {
+	for _, tt := range []struct{ why, value string }{
+		{"words", "one two three"},
+		{"blanks at both ends", "  a b "},
+		{"two blanks between words", "a  b"},
+		{"one blank", " "},
+		{"nothing", ""},
+		{"tabs", "\ta\t"},
+		{"zero bytes", "\x00a\x00"},
+		{"what is no UTF-8", "\xff\xfe\xc3"},
+		{"carriage returns, but not at the end", "\ra\rb"},
+		{"what Printf would take for a verb", "100%s %d%%"},
+		{"quotation marks", `"a" 'b`},
+		{"a command", "DEL all of it"},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 4, func(b *bubble.B) {
+				c := start(b).dial()
+				key := c.d.Word()
+				c.mustTell("SET "+key+" "+tt.value, "OK")
+				c.mustTell("GET "+key, "VALUE "+tt.value)
+			})
+		})
+	}
+	t.Run("drawn", func(t *testing.T) {
+		bubble.Run(t, 4, func(b *bubble.B) {
+			c := start(b).dial()
+			for range 10 {
+				key, value := c.d.Word(), c.d.Text(c.d.Between(1, 60))
+				c.mustTell("SET "+key+" "+value, "OK")
+				c.mustTell("GET "+key, "VALUE "+value)
+			}
+		})
+	})
+}
+
+// Keys of all sorts, and their neighbours.
+func TestKeys(t *testing.T) {
+	bubble.Run(t, 4, func(b *bubble.B) {
+		c := start(b).dial()
+		word := c.d.Word()
+		keys := []string{
+			word, strings.ToUpper(word), word + "\t", "\t" + word, word + "\x00", word[:3], word + word,
+			"\xff" + word, "GET", "%s", "/" + word + "/../" + word, word + "\r" + word,
+		}
+		for i, key := range keys {
+			c.mustTell(fmt.Sprintf("SET %s value %d", key, i), "OK")
+		}
+		for i, key := range keys {
+			c.mustTell("GET "+key, fmt.Sprintf("VALUE value %d", i))
+		}
+	})
+}
+
+// Lines as nc ends them, and as telnet does.
+func TestLineEnds(t *testing.T) {
+	bubble.Run(t, 5, func(b *bubble.B) {
+		c := start(b).dial()
+		key, value := c.d.Word(), c.d.Text(c.d.Between(3, 20))
+		c.say("SET " + key + " " + value + "\r\n")
+		c.mustHear("OK")
+		c.mustTell("GET "+key, "VALUE "+value)
+		c.say("GET " + key + "\r\n")
+		c.mustHear("VALUE " + value)
+		c.say("SET " + key + " \r\n")
+		c.mustHear("OK")
+		c.mustTell("GET "+key, "VALUE ")
+		c.say("SET " + key + " " + value + "\r\r\n")
+		c.mustHear("OK")
+		c.mustTell("GET "+key, "VALUE "+value+"\r")
+		c.say("DEL " + key + "\r\n")
+		c.mustHear("OK")
+		c.mustTell("GET "+key, "NONE")
+	})
+}
+
+// Commands in pieces, and several at once (RFC 9293, section 2.2).
+func TestPieces(t *testing.T) {
+	for _, tt := range []struct {
+		why    string
+		pieces []string   // K is the key, V the value
+		want   [][]string // what is heard after each
+	}{
+		{"a command in three pieces", []string{"SET K", " V", "\n"}, [][]string{{}, {}, {"OK"}}},
+		{"three commands in one piece", []string{"SET K V\nGET K\nDEL K\n"}, [][]string{{"OK", "VALUE V", "OK"}}},
+		{"a command and half of the next", []string{"SET K V\nGE", "T K\n"}, [][]string{{"OK"}, {"VALUE V"}}},
+		{"a command, and all of the next but its newline", []string{"SET K V\nGET K", "\n"}, [][]string{{"OK"}, {"VALUE V"}}},
+		{"a carriage return and its newline in two pieces", []string{"SET K V\r", "\nGET K\n"}, [][]string{{}, {"OK", "VALUE V"}}},
+		{"what was not there yet, and then is", []string{"GET K\nSET K V\nGET K\nDEL K\nGET K\n"}, [][]string{{"NONE", "OK", "VALUE V", "OK", "NONE"}}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 6, func(b *bubble.B) {
+				c := start(b).dial()
+				drawn := strings.NewReplacer("K", c.d.Word(), "VALUE", "VALUE", "V", c.d.Text(20), "OK", "OK")
+				for i, piece := range tt.pieces {
+					c.say(drawn.Replace(piece))
+					var want []string
+					for _, reply := range tt.want[i] {
+						want = append(want, drawn.Replace(reply))
+					}
+					c.mustHear(want...)
+				}
+			})
+		})
+	}
+	t.Run("a thousand commands in one piece", func(t *testing.T) {
+		bubble.Run(t, 6, func(b *bubble.B) {
+			c := start(b).dial()
+			key := c.d.Word()
+			var said strings.Builder
+			var want []string
+			for i := range 500 {
+				fmt.Fprintf(&said, "SET %s %d\nGET %s\n", key, i, key)
+				want = append(want, "OK", fmt.Sprintf("VALUE %d", i))
+			}
+			c.say(said.String())
+			c.mustHear(want...)
+		})
+	})
+}
+
+// What no command is.
+func TestNoCommand(t *testing.T) {
+	for _, tt := range []struct{ why, line, want string }{
+		{"another word", "FETCH K", "ERR unknown"},
+		{"another word alone", "HELP", "ERR unknown"},
+		{"small letters", "get K", "ERR unknown"},
+		{"one small letter", "GEt K", "ERR unknown"},
+		{"a longer word", "GETS K", "ERR unknown"},
+		{"a shorter word", "SE K W", "ERR unknown"},
+		{"no space behind the command", "GETK", "ERR unknown"},
+		{"a tab for the space", "GET\tK", "ERR unknown"},
+		{"a blank in front", " GET K", "ERR unknown"},
+		{"an empty line", "", "ERR unknown"},
+		{"a carriage return alone", "\r", "ERR unknown"},
+		{"a blank", " ", "ERR unknown"},
+		{"what a browser says", "POST / HTTP/1.1", "ERR unknown"},
+		{"GET of no key", "GET", "ERR usage"},
+		{"GET of an empty key", "GET ", "ERR usage"},
+		{"GET of two keys", "GET K K", "ERR usage"},
+		{"GET, with a blank at the end", "GET K ", "ERR usage"},
+		{"GET, with two blanks before the key", "GET  K", "ERR usage"},
+		{"DEL of no key", "DEL", "ERR usage"},
+		{"DEL of two keys", "DEL K K", "ERR usage"},
+		{"DEL, with a blank at the end", "DEL K ", "ERR usage"},
+		{"SET of nothing", "SET", "ERR usage"},
+		{"SET without a value", "SET K", "ERR usage"},
+		{"SET without a value, as telnet says it", "SET K\r", "ERR usage"},
+		{"SET of an empty key", "SET  W", "ERR usage"},
+		{"SET with a blank too many", "SET  K W", "ERR usage"},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 7, func(b *bubble.B) {
+				c := start(b).dial()
+				key, value, other := c.d.Word(), c.d.Text(12), c.d.Word()
+				line := strings.NewReplacer("K", key, "W", other).Replace(tt.line)
+				c.mustTell("SET "+key+" "+value, "OK")
+				c.mustTell(line, tt.want)
+				c.mustTell("GET "+key, "VALUE "+value)
+				c.mustTell("GET "+other, "NONE")
+			})
+		})
+	}
+}
+
+// Lines about as long as a line may be.
+func TestLineLimit(t *testing.T) {
+	for _, tt := range []struct {
+		why    string
+		lo, hi int // of Limits.Line
+	}{
+		{"a small limit", 24, 150},
+		{"more than a bufio.Reader holds", 4097, 6000},
+		{"more than a bufio.Scanner takes", 65537, 70000},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 8, func(b *bubble.B) {
+				d := draw.From(b.R)
+				s := startWith(b, d, kv.Limits{Line: d.Between(tt.lo, tt.hi), Keys: 100})
+				c := s.dial()
+				key := d.Word()
+				for _, end := range []string{"\n", "\r\n"} {
+					line := s.fill("SET "+key+" ", 0)
+					c.say(line + end)
+					c.mustHear("OK")
+					c.mustTell("GET "+key, "VALUE "+strings.TrimPrefix(line, "SET "+key+" "))
+					c.say(s.fill("SET "+key+" ", 1) + end)
+					c.mustHear("ERR too-long")
+					c.mustTell("GET "+key, "VALUE "+strings.TrimPrefix(line, "SET "+key+" "))
+				}
+			})
+		})
+	}
+}
+
+// Lines that are much too long, whatever stands in them.
+func TestTooLong(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		line func(s *server, key string) string
+	}{
+		{"SET", func(s *server, key string) string { return s.fill("SET "+key+" ", 5*s.limits.Line) }},
+		{"SET, longer than a bufio.Reader holds", func(s *server, key string) string { return s.fill("SET "+key+" ", 9000) }},
+		{"SET, longer than a bufio.Scanner takes", func(s *server, key string) string { return s.fill("SET "+key+" ", 200_000) }},
+		{"GET of a long key", func(s *server, key string) string { return s.fill("GET "+key, 1) }},
+		{"DEL of two keys, one of them long", func(s *server, key string) string { return s.fill("DEL "+key+" ", 1) }},
+		{"no command at all", func(s *server, key string) string { return s.fill(strings.ToUpper(key), 1) }},
+		{"blanks", func(s *server, key string) string { return strings.Repeat(" ", s.limits.Line+1) }},
+		{"a command where the limit is", func(s *server, key string) string { return s.fill("SET "+key+" ", 0) + "DEL " + key }},
+		{"a command one byte further", func(s *server, key string) string { return s.fill("SET "+key+" ", 1) + "DEL " + key }},
+		{"a command two bytes further", func(s *server, key string) string { return s.fill("SET "+key+" ", 2) + "DEL " + key }},
+		{"a command where a buffer may end", func(s *server, key string) string {
+			return s.fill("SET "+key+" ", 4096-s.limits.Line) + "DEL " + key
+		}},
+		{"a command where another buffer may end", func(s *server, key string) string {
+			return s.fill("SET "+key+" ", 65536-s.limits.Line) + "DEL " + key
+		}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 8, func(b *bubble.B) {
+				d := draw.From(b.R)
+				s := startWith(b, d, kv.Limits{Line: d.Between(24, 150), Keys: 100})
+				c := s.dial()
+				key, value := d.Word(), d.Word()
+				c.mustTell("SET "+key+" "+value, "OK")
+				c.mustTell(tt.line(s, key), "ERR too-long")
+				c.mustTell("GET "+key, "VALUE "+value)
+				c.say(tt.line(s, key) + "\nGET " + key + "\n")
+				c.mustHear("ERR too-long", "VALUE "+value)
+			})
+		})
+	}
+}
+
+// Eight MiB without a newline.
+func TestEndlessLine(t *testing.T) {
+	const room = 1 << 20
+	bubble.Run(t, 8, func(b *bubble.B) {
+		d := draw.From(b.R)
+		s := startWith(b, d, kv.Limits{Line: d.Between(24, 150), Keys: 100})
+		c := s.dial()
+		key, value := d.Word(), d.Word()
+		c.mustTell("SET "+key+" "+value, "OK")
+		before := held()
+		chunk := []byte(strings.Repeat("x", 64<<10))
+		for range 8 << 20 / len(chunk) {
+			if _, err := c.conn.Write(chunk); err != nil {
+				s.Fatalf("client 1 sends a line of 8 MiB, and cannot get it sent: %v\n%s", err, c.state())
+			}
+		}
+		s.Wait()
+		if more := held() - before; more > room {
+			s.Fatalf("%s\nclient 1 has sent 8 MiB, and no newline yet.\nThat takes %d KiB of memory, want %d at most: the line is %d bytes longer than\nit may be.", s.title(), more>>10, room>>10, 8<<20-s.limits.Line)
+		}
+		c.note(`sends 8 MiB of "x", and then`)
+		c.say("\nGET " + key + "\n")
+		c.mustHear("ERR too-long", "VALUE "+value)
+	})
+}
+
+// held is how many bytes of memory are in use.
+func held() int {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+// As many keys as there may be, and one more.
+func TestFull(t *testing.T) {
+	bubble.Run(t, 9, func(b *bubble.B) {
+		d := draw.From(b.R)
+		s := startWith(b, d, kv.Limits{Line: 100, Keys: d.Between(3, 8)})
+		c, other := s.dial(), s.dial()
+		keys, spare := d.Words(s.limits.Keys), d.Word()
+		c.mustTell("DEL "+spare, "NONE") // makes no room
+		c.mustTell("GET "+spare, "NONE") // takes none
+		c.mustTell("SET "+keys[0]+" "+d.Word(), "OK")
+		for i, key := range keys {
+			c.mustTell(fmt.Sprintf("SET %s value %d", key, i), "OK")
+		}
+		c.mustTell("SET "+spare+" "+d.Word(), "ERR full")
+		other.mustTell("SET "+spare+" "+d.Word(), "ERR full")
+		c.mustTell("GET "+spare, "NONE")
+		for i, key := range keys {
+			c.mustTell("GET "+key, fmt.Sprintf("VALUE value %d", i))
+		}
+		value := d.Text(20)
+		c.mustTell("SET "+keys[1]+" "+value, "OK") // is there already
+		c.mustTell("GET "+keys[1], "VALUE "+value)
+		c.mustTell("DEL "+keys[2], "OK")
+		c.mustTell("DEL "+keys[2], "NONE")
+		other.mustTell("SET "+spare+" "+value, "OK")
+		c.mustTell("SET "+keys[2]+" "+value, "ERR full")
+		c.mustTell("GET "+spare, "VALUE "+value)
+	})
+}
+
+// Limits that are not set.
+func TestNoLimit(t *testing.T) {
+	t.Run("Line", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			d := draw.From(b.R)
+			s := startWith(b, d, kv.Limits{Keys: 1})
+			c := s.dial()
+			key := d.Word()
+			for _, n := range []int{d.Between(100, 4000), 5000, 70_000, 200_000} {
+				value := strings.Repeat("x", n)
+				c.mustTell("SET "+key+" "+value, "OK")
+				c.mustTell("GET "+key, "VALUE "+value)
+			}
+			c.mustTell("SET "+d.Word()+" "+d.Word(), "ERR full")
+		})
+	})
+	t.Run("Keys", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			d := draw.From(b.R)
+			s := startWith(b, d, kv.Limits{Line: 30})
+			c := s.dial()
+			keys := d.Words(1000)
+			for i, key := range keys {
+				c.say(fmt.Sprintf("SET %s %d\n", key, i))
+				c.mustHear("OK")
+			}
+			c.mustTell("GET "+keys[0], "VALUE 0")
+			c.mustTell(s.fill("GET ", 1), "ERR too-long")
+		})
+	})
+}
+
+// A client that asks and does not read: 512 bytes find room on the way to it.
+func TestDeaf(t *testing.T) {
+	bubble.Run(t, 11, func(b *bubble.B) {
+		b.Net.Buffer = 512
+		d := draw.From(b.R)
+		s := startWith(b, d, kv.Limits{Line: 5000, Keys: 100})
+		key, value := d.Word(), strings.Repeat(d.Word(), 500)
+		c := s.dial()
+		c.mustTell("SET "+key+" "+value, "OK")
+
+		deaf := s.connect()
+		deaf.say(strings.Repeat("GET "+key+"\n", 3))
+		c.mustTell("GET "+key, "VALUE "+value)
+		c.mustTell("SET "+d.Word()+" "+d.Word(), "OK")
+		c.mustTell("SET "+key+" "+d.Word(), "OK")
+		c.mustTell("DEL "+key, "OK")
+		s.dial().mustTell("GET "+key, "NONE")
+	})
+}
+
+// Many values, of all sizes, from clients that come and go (bufio.Scanner,
+// Bytes: "may be overwritten by a subsequent call").
+func TestKept(t *testing.T) {
+	bubble.Run(t, 12, func(b *bubble.B) {
+		d := draw.From(b.R)
+		s := startWith(b, d, kv.Limits{Line: 3000, Keys: 1000})
+		values := map[string]string{}
+		keys := d.Words(100)
+		for range 3 {
+			c := s.dial()
+			var said strings.Builder
+			var want []string
+			for _, key := range keys {
+				if d.IntN(3) == 0 {
+					continue
+				}
+				values[key] = d.Text(d.Between(0, 1600))
+				fmt.Fprintf(&said, "SET %s %s\n", key, values[key])
+				want = append(want, "OK")
+			}
+			c.note(fmt.Sprintf("sends %d SETs at once", len(want)))
+			c.say(said.String())
+			c.mustHear(want...)
+			c.hangUp()
+		}
+		c := s.dial()
+		for _, key := range keys {
+			want := "NONE"
+			if value, ok := values[key]; ok {
+				want = "VALUE " + value
+			}
+			c.mustTell("GET "+key, want)
+		}
+	})
+}
+
+// A reply that is on its way while the value is replaced.
+func TestWhole(t *testing.T) {
+	bubble.Run(t, 12, func(b *bubble.B) {
+		b.Net.Buffer = 512
+		d := draw.From(b.R)
+		s := startWith(b, d, kv.Limits{Line: 10_000, Keys: 100})
+		key, n := d.Word(), d.Between(6000, 9000)
+		values := []string{strings.Repeat("a", n), strings.Repeat("b", n), strings.Repeat("c", n)}
+		c := s.dial()
+		c.mustTell("SET "+key+" "+values[0], "OK")
+
+		slow := s.connect()
+		slow.say("GET " + key + "\n")
+		c.mustTell("SET "+key+" "+values[1], "OK")
+		c.mustTell("SET "+key+" "+values[2], "OK")
+		got, err := bufio.NewReader(slow.conn).ReadString('\n')
+		for _, value := range values {
+			if got == "VALUE "+value+"\n" {
+				return
+			}
+		}
+		s.Fatalf("%s\nthen client 2 reads, at last: %s (error: %v)\nwant VALUE and one of the three values, whole", s.dialogue(), quote(got), err)
+	})
+}
+
+// A client that sends two MiB of commands and does not read: 4096 bytes find
+// room each way (CVE-2025-21605).
+func TestBacklog(t *testing.T) {
+	const (
+		all  = 2 << 20
+		room = 1 << 20
+	)
+	bubble.Run(t, 13, func(b *bubble.B) {
+		b.Net.Buffer = 4096
+		d := draw.From(b.R)
+		s := startWith(b, d, kv.Limits{Line: 3000, Keys: 100})
+		key := strings.Repeat(d.Word(), d.Between(100, 120))
+		values := []string{d.Text(len(key)), d.Text(len(key) + 1)}
+
+		c := s.connect()
+		pairs := all / len("SET  \nGET \n"+key+values[0]+key)
+		var sent atomic.Int64
+		sending := s.Go("the client, which sends", func() error {
+			for i := range pairs {
+				n, err := fmt.Fprintf(c.conn, "SET %s %s\nGET %s\n", key, values[i%2], key)
+				sent.Add(int64(n))
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		s.Wait()
+		if n := sent.Load(); n > room {
+			s.Fatalf("%s\nclient 1 has sent %d KiB of commands, and you have taken them all. It has not\nread one reply.\nWant %d KiB taken at most, and the rest when it reads.", s.title(), n>>10, room>>10)
+		}
+		in := bufio.NewReader(c.conn)
+		for i := range 2 * pairs {
+			want := "OK\n"
+			if i%2 == 1 {
+				want = "VALUE " + values[i/2%2] + "\n"
+			}
+			if got, err := in.ReadString('\n'); got != want || err != nil {
+				s.Fatalf("%s\nclient 1 sent commands until nobody took them, and then began to read.\nreply %d is %s (error: %v)\nwant        %s", s.title(), i+1, quote(got), err, quote(want))
+			}
+		}
+		if err := sending.Wait(); err != nil {
+			s.Fatalf("%s\nclient 1 could not send all of its commands: %v", s.title(), err)
+		}
+	})
+}
+
+// The client ends its stream and still listens (RFC 9293, section 3.6.1).
+func TestEnd(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		said string // K is the key, V the value, W another
+		want []string
+		left string // what GET tells afterwards
+	}{
+		{"nothing was said", "", nil, "NONE"},
+		{"behind a command", "SET K V\n", []string{"OK"}, "VALUE V"},
+		{"behind many", "SET K W\nGET K\nSET K V\nGET K\n", []string{"OK", "VALUE W", "OK", "VALUE V"}, "VALUE V"},
+		{"a last command without newline: who knows how the value goes on?", "SET K V\nSET K W", []string{"OK"}, "VALUE V"},
+		{"the same with a carriage return, and no newline", "SET K V\nDEL K\r", []string{"OK"}, "VALUE V"},
+		{"half a GET", "SET K V\nGET K", []string{"OK"}, "VALUE V"},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 14, func(b *bubble.B) {
+				s := start(b)
+				key := s.d.Word()
+				drawn := strings.NewReplacer("OK", "OK", "VALUE", "VALUE", "K", key, "V", s.d.Text(20), "W", s.d.Text(9))
+				c := s.dial()
+				if tt.said != "" {
+					c.say(drawn.Replace(tt.said))
+				}
+				c.hangUp()
+				var want []string
+				for _, reply := range tt.want {
+					want = append(want, drawn.Replace(reply))
+				}
+				c.mustHear(want...)
+				c.mustReturn(nil)
+				s.dial().mustTell("GET "+key, drawn.Replace(tt.left))
+			})
+		})
+	}
+	t.Run("replies that are read only afterwards", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			b.Net.Buffer = 512
+			d := draw.From(b.R)
+			s := startWith(b, d, kv.Limits{Line: 3000, Keys: 100})
+			key, value := d.Word(), strings.Repeat(d.Word(), d.Between(80, 200))
+			s.dial().mustTell("SET "+key+" "+value, "OK")
+			c := s.connect()
+			c.say(strings.Repeat("GET "+key+"\n", 10))
+			c.hangUp()
+			c.note("reads at last")
+			c.listen()
+			c.mustHear(slices.Repeat([]string{"VALUE " + value}, 10)...)
+			c.mustReturn(nil)
+		})
+	})
+	t.Run("a last line that is too long, and has no newline", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			s := start(b)
+			c := s.dial()
+			c.say("GET " + s.d.Word() + "\n")
+			c.mustHear("NONE")
+			c.conn.Write([]byte(s.fill("SET "+s.d.Word()+" ", 5000)))
+			c.hangUp()
+			c.mustReturn(nil)
+		})
+	})
+}
+
+// A Read that fails (net, OpError).
+func TestReadError(t *testing.T) {
+	t.Run("the client resets the connection", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			s := start(b)
+			c := s.dial()
+			c.mustTell("SET "+s.d.Word()+" "+s.d.Word(), "OK")
+			c.say("GET " + s.d.Word())
+			c.reset()
+			c.mustReturn(syscall.ECONNRESET)
+			s.MustBeQuiet()
+		})
+	})
+	t.Run("a deadline passes, which was set before", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			s := start(b)
+			client, server := b.Net.Pipe()
+			server.SetReadDeadline(time.Now().Add(5 * time.Second))
+			c := s.serve(client, server)
+			c.listen()
+			c.mustTell("SET "+s.d.Word()+" "+s.d.Word(), "OK")
+			<-time.After(5 * time.Second)
+			c.mustReturn(os.ErrDeadlineExceeded)
+			c.mustHearEnd()
+			s.MustBeQuiet()
+		})
+	})
+}
+
+// A Write that fails, the first or the second one (net, OpError).
+func TestWriteError(t *testing.T) {
+	for _, tt := range []struct {
+		why   string
+		room  int
+		lines int
+	}{
+		{"the first one", 0, 1},
+		{"a later one", len("NONE\n"), 2},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 15, func(b *bubble.B) {
+				s := start(b)
+				client, server := b.Net.Pipe()
+				c := s.serve(client, &conn{Conn: server, net: b.Net, room: tt.room})
+				c.listen()
+				s.tell("you", fmt.Sprintf("can write %d bytes; each Write from then on fails", tt.room))
+				for range tt.lines {
+					c.say("GET " + s.d.Word() + "\n")
+				}
+				c.mustReturn(errBroken)
+				c.mustHearEnd()
+				s.MustBeQuiet()
+			})
+		})
+	}
+}
+
+// Every way out, and what is closed there (net, Conn).
+func TestClose(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		then func(*client)
+		room int // for what Handle writes
+	}{
+		{"after the end of the stream", (*client).hangUp, 100},
+		{"after a Read that failed", (*client).reset, 100},
+		{"after a Write that failed", func(*client) {}, 0},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 15, func(b *bubble.B) {
+				s := start(b)
+				client, server := b.Net.Pipe()
+				conn := &conn{Conn: server, net: b.Net, room: tt.room}
+				c := s.serve(client, conn)
+				c.listen()
+				c.say("GET " + s.d.Word() + "\n")
+				tt.then(c)
+				err := c.mustEnd()
+				if conn.closed.Load() == 0 {
+					s.Fatalf("%s\nHandle(conn) returned %v,\nand conn is still open. Each client leaves one behind, until there is no room\nfor the next.", s.dialogue(), err)
+				}
+				s.MustBeQuiet()
+			})
+		})
+	}
+}
+
+const many = 8 // clients at once
+
+// Keys, and many who delete all of them.
+func TestDelOnce(t *testing.T) {
+	bubble.Run(t, 16, func(b *bubble.B) {
+		d := draw.From(b.R)
+		s := startWith(b, d, kv.Limits{Line: 100, Keys: 1000})
+		keys := d.Words(d.Between(500, 700))
+		s.callers(1)[0].askAll(commands("SET %s here", keys))
+		told := make([][]string, many)
+		s.atOnce(func(i int, c *caller) (err error) {
+			told[i], err = c.askAll(commands("DEL %s", keys))
+			return err
+		})
+		for i, key := range keys {
+			var replies []string
+			oks := 0
+			for _, t := range told {
+				replies = append(replies, t[i])
+				if t[i] == "OK" {
+					oks++
+				}
+			}
+			if oks != 1 {
+				s.Fatalf("%s\n%d keys were set, and then %d clients said at once: DEL, of each of them.\nDEL %s was answered %q\nWant \"OK\" one time: it was there once.", s.title(), len(keys), many, key, replies)
+			}
+		}
+	})
+}
+
+// Room for some keys, and many who want it.
+func TestFullAtOnce(t *testing.T) {
+	bubble.Run(t, 16, func(b *bubble.B) {
+		const each = 100
+		d := draw.From(b.R)
+		s := startWith(b, d, kv.Limits{Line: 100, Keys: d.Between(each, (many-1)*each)})
+		keys := d.Words(many * each)
+		var oks atomic.Int64
+		s.atOnce(func(i int, c *caller) error {
+			replies, err := c.askAll(commands("SET %s here", keys[i*each:(i+1)*each]))
+			for _, reply := range replies {
+				if reply == "OK" {
+					oks.Add(1)
+				}
+			}
+			return err
+		})
+		if n := int(oks.Load()); n != s.limits.Keys {
+			s.Fatalf("%s\n%d clients said SET at once, each of %d keys of its own.\n%d of %d were answered \"OK\", want %d.", s.title(), many, each, n, len(keys), s.limits.Keys)
+		}
+	})
+}
+
+// Many who set keys of their own, which nobody else touches.
+func TestOwnKeys(t *testing.T) {
+	bubble.Run(t, 16, func(b *bubble.B) {
+		const each = 100
+		s := start(b)
+		keys := s.d.Words(many)
+		s.atOnce(func(i int, c *caller) error {
+			var lines, want []string
+			for n := range each {
+				lines = append(lines, fmt.Sprintf("SET %s %d", keys[i], n), "GET "+keys[i], "DEL "+keys[i])
+				want = append(want, "OK", fmt.Sprintf("VALUE %d", n), "OK")
+			}
+			replies, err := c.askAll(lines)
+			for n, reply := range replies {
+				if reply != want[n] {
+					return fmt.Errorf("each said SET, GET and DEL, %d times, of a key of its own.\nOne said %q, and was answered %q.\nWant %q: nobody else uses that key", each, lines[n], reply, want[n])
+				}
+			}
+			return err
+		})
+	})
+}
+
+// Many who count, one at a time: whoever deletes the token has it. A Server that
+// lets two have it, or shows one an old number, loses count.
+func TestCount(t *testing.T) {
+	const each = 15
+	bubble.Run(t, 16, func(b *bubble.B) {
+		s := start(b)
+		token, counter := s.d.Word(), s.d.Word()
+		begin := s.callers(1)[0]
+		begin.ask("SET " + counter + " 0")
+		begin.ask("SET " + token + " here")
+		s.atOnce(func(_ int, c *caller) error {
+			for n := 0; n < each; {
+				reply, err := c.ask("DEL " + token)
+				if err != nil {
+					return err
+				}
+				if reply != "OK" {
+					if s.Elapsed() > time.Minute {
+						return fmt.Errorf("all say DEL %s, and nobody is answered OK: it is lost, although it was set", token)
+					}
+					<-time.After(time.Millisecond)
+					continue
+				}
+				n++
+				reply, _ = c.ask("GET " + counter)
+				number, err := strconv.Atoi(strings.TrimPrefix(reply, "VALUE "))
+				if err != nil {
+					return fmt.Errorf("GET %s was answered %s, want VALUE and a number", counter, quote(reply))
+				}
+				c.ask(fmt.Sprintf("SET %s %d", counter, number+1))
+				c.ask("SET " + token + " here")
+			}
+			return nil
+		})
+		if reply, _ := begin.ask("GET " + counter); reply != fmt.Sprintf("VALUE %d", many*each) {
+			s.Fatalf("%s\n%d clients count to %d together. Each deletes the key %s before it\nreads the number and stores the next one, and sets it again afterwards.\nAt the end GET %s is answered %s, want \"VALUE %d\".", s.title(), many, many*each, token, counter, quote(reply), many*each)
+		}
+	})
+}
+
+// One who sets 1, 2, 3, and many who read: time does not run backwards.
+func TestNeverBack(t *testing.T) {
+	const last = 100
+	bubble.Run(t, 16, func(b *bubble.B) {
+		s := start(b)
+		key := s.d.Word()
+		var sent, answered, seen atomic.Int64 // the greatest number so far
+		first := s.callers(many)[0]
+		first.ask("SET " + key + " 0")
+		s.atOnce(func(i int, c *caller) error {
+			if i == 0 {
+				for n := int64(1); n <= last; n++ {
+					sent.Store(n)
+					if reply, err := c.ask(fmt.Sprintf("SET %s %d", key, n)); reply != "OK" {
+						return fmt.Errorf("SET %s %d was answered %s (error: %v), want \"OK\"", key, n, quote(reply), err)
+					}
+					answered.Store(n)
+				}
+				return nil
+			}
+			for answered.Load() < last {
+				atLeast := max(answered.Load(), seen.Load())
+				reply, _ := c.ask("GET " + key)
+				atMost := sent.Load()
+				n, err := strconv.ParseInt(strings.TrimPrefix(reply, "VALUE "), 10, 64)
+				if err != nil || n < atLeast || n > atMost {
+					return fmt.Errorf("one says SET %s 1, SET %s 2 and so on, one after the other, and the others say\nGET %s. Such a GET was answered %s.\nWant %d to %d: that much was known before it was sent, and sent before it was answered", key, key, key, quote(reply), atLeast, atMost)
+				}
+				for old := seen.Load(); n > old && !seen.CompareAndSwap(old, n); old = seen.Load() {
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// The same over the kernel's TCP: many clients who send all that they have to
+// say, and read meanwhile.
+func TestLoopback(t *testing.T) {
+	const commands = 300
+	loopback.Run(t, 16, func(l *loopback.L) {
+		d := draw.From(l.R)
+		server := kv.New(kv.Limits{Line: 1000, Keys: many})
+		var talks []*loopback.Call
+		for range many {
+			key, value := d.Word(), d.Text(d.Between(50, 500))
+			client, conn := l.Pipe()
+			l.Go("Handle(conn)", func() error {
+				defer conn.Close() // so that nobody waits: TestClose is about that
+				return server.Handle(conn)
+			})
+			talks = append(talks, l.Go("the client", func() error {
+				said := strings.Repeat("SET "+key+" "+value+"\nGET "+key+"\n", commands/2)
+				want := strings.Repeat("OK\nVALUE "+value+"\n", commands/2)
+				go func() {
+					io.WriteString(client, said)
+					client.CloseWrite()
+				}()
+				if got, err := io.ReadAll(client); string(got) != want {
+					return fmt.Errorf("a client sent %s, and then ended its stream.\nit heard %s (error: %v)\nwant     %s", quote(said), quote(string(got)), err, quote(want))
+				}
+				return nil
+			}))
+		}
+		for _, talk := range talks {
+			if err := talk.Wait(); err != nil {
+				l.Fatalf("%d clients at once: %v", many, err)
+			}
+		}
+		l.MustBeQuiet()
+	})
+}
+
+// Any commands, over a network that cuts, joins and delays (RFC 9293, section
+// 2.2).
+func TestAnyNetwork(t *testing.T) {
+	limits := kv.Limits{Line: 16, Keys: 2}
+	word := rapid.SampledFrom([]string{"GET", "SET", "DEL", "SET", "GET", "get", "", "GETS"})
+	key := rapid.SampledFrom([]string{"a", "b", "c", "", "longer"})
+	value := rapid.SampledFrom([]string{"", " ", "1", "two words", "\r", "DEL a"})
+	end := rapid.SampledFrom([]string{"\n", "\r\n"})
+	line := rapid.Custom(func(t *rapid.T) string {
+		words := []string{word.Draw(t, "command"), key.Draw(t, "key"), value.Draw(t, "value")}
+		n := rapid.SampledFrom([]int{2, 3, 3, 1}).Draw(t, "words")
+		return strings.Join(words[:n], " ") + end.Draw(t, "end")
+	})
+	bubble.Property(t, 6, func(rt *rapid.T, b *bubble.B) {
+		said := strings.Join(rapid.SliceOfN(line, 0, 8).Draw(rt, "lines"), "")
+		faults := memnet.Scripts(len(said), time.Second, memnet.Cut, memnet.Chop, memnet.Coalesce, memnet.Stall)
+		b.Net.Disturb(memnet.FromDialer(), faults.Draw(rt, "script"))
+		s := startWith(b, nil, limits)
+		c := s.dial()
+		if said != "" {
+			c.say(said)
+		}
+		c.hangUp()
+		<-time.After(time.Minute)
+		c.mustHear(answers(said, limits)...)
+		c.mustReturn(nil)
+	})
+}
+
+// answers is what Handle has to say to whole lines, and a Server that was empty.
+func answers(said string, limits kv.Limits) (replies []string) {
+	values := map[string]string{}
+	for line := range strings.Lines(said) {
+		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+		words := strings.SplitN(line, " ", 3)
+		reply := "NONE"
+		switch command := words[0]; {
+		case len(line) > limits.Line:
+			reply = "ERR too-long"
+		case command != "GET" && command != "SET" && command != "DEL":
+			reply = "ERR unknown"
+		case len(words) < 2 || words[1] == "" || (command == "SET") != (len(words) == 3):
+			reply = "ERR usage"
+		default:
+			value, ok := values[words[1]]
+			switch {
+			case command == "SET" && !ok && len(values) == limits.Keys:
+				reply = "ERR full"
+			case command == "SET":
+				values[words[1]] = words[2]
+				reply = "OK"
+			case ok && command == "GET":
+				reply = "VALUE " + value
+			case ok:
+				delete(values, words[1])
+				reply = "OK"
+			}
+		}
+		replies = append(replies, reply)
+	}
+	return replies
+}
+
+// server is the learner's Server, and all that was said to it.
+type server struct {
+	*bubble.B
+	d       *draw.Data
+	limits  kv.Limits
+	kv      *kv.Server
+	clients []*client
+	calling []*caller
+	said    []string        // a line each
+	sent    strings.Builder // by clients, all of it
+}
+
+// start makes a Server with drawn limits that the test does not reach.
+func start(b *bubble.B) *server {
+	d := draw.From(b.R)
+	return startWith(b, d, kv.Limits{Line: d.Between(100, 300), Keys: d.Between(120, 200)})
+}
+
+func startWith(b *bubble.B, d *draw.Data, limits kv.Limits) *server {
+	s := &server{B: b, d: d, limits: limits}
+	b.Do(s.title, func() { s.kv = kv.New(limits) })
+	return s
+}
+
+// title says how the Server was made.
+func (s *server) title() string {
+	return fmt.Sprintf("New(Limits{Line: %d, Keys: %d})", s.limits.Line, s.limits.Keys)
+}
+
+// fill makes text as long as a line may be, and so many bytes longer, with bytes
+// that are no command.
+func (s *server) fill(text string, longer int) string {
+	return text + strings.Repeat("x", s.limits.Line+longer-len(text))
+}
+
+// dialogue is what was said last.
+func (s *server) dialogue() string {
+	const shown = 14
+	said := s.said
+	if n := len(said) - shown; n > 0 {
+		for strings.HasPrefix(said[n], "you") {
+			n++ // a reply alone says nothing
+		}
+		said = append([]string{fmt.Sprintf("… (%d lines)", n)}, said[n:]...)
+	}
+	return s.title() + "\n" + strings.Join(said, "\n")
+}
+
+// client is one that says something and then looks at what it has heard.
+type client struct {
+	*server
+	name   string
+	conn   *memnet.Conn
+	handle *bubble.Call
+
+	mu    sync.Mutex
+	heard string // since the last mustHear
+	end   error  // of what can be heard
+}
+
+// dial has Handle called for a new client, which listens.
+func (s *server) dial() *client {
+	c := s.connect()
+	c.listen()
+	return c
+}
+
+// connect is dial for a client that does not listen.
+func (s *server) connect() *client {
+	client, server := s.Net.Pipe()
+	return s.serve(client, server)
+}
+
+// serve has Handle called with the server's end of a connection.
+func (s *server) serve(conn *memnet.Conn, end net.Conn) *client {
+	c := &client{server: s, conn: conn, name: fmt.Sprintf("client %d", len(s.clients)+1)}
+	s.clients = append(s.clients, c)
+	s.Net.Name(conn.LocalAddr(), c.name)
+	c.handle = s.Go("Handle(conn)", func() error { return s.kv.Handle(end) })
+	return c
+}
+
+func (c *client) listen() {
+	c.Go(c.name+", which listens", func() error {
+		for buf := make([]byte, 4096); ; {
+			n, err := c.conn.Read(buf)
+			c.mu.Lock()
+			c.heard += string(buf[:n])
+			c.end = err
+			c.mu.Unlock()
+			if err != nil {
+				return nil
+			}
+		}
+	})
+}
+
+// say sends text, and waits until all has happened that can.
+func (c *client) say(text string) {
+	c.T().Helper()
+	c.tell(c.name, quote(text))
+	c.sent.WriteString(text)
+	sending := c.Go(c.name+", which sends", func() error {
+		_, err := io.WriteString(c.conn, text)
+		return err
+	})
+	c.Wait()
+	if !sending.Returned() {
+		c.Fatalf("%s\n\nYou do not read all of it. %s", c.dialogue(), c.state())
+	}
+	if err := sending.Wait(); err != nil {
+		c.Fatalf("%s\n\nThat cannot be sent: %v\n%s", c.dialogue(), err, c.state())
+	}
+}
+
+// tell adds a line to the dialogue.
+func (s *server) tell(who, what string) { s.said = append(s.said, fmt.Sprintf("%-9s %s", who, what)) }
+
+// note says in the dialogue what the client does.
+func (c *client) note(what string) { c.tell(c.name, what) }
+
+// hangUp ends the client's stream; it still listens.
+func (c *client) hangUp() {
+	c.note("ends its stream")
+	c.conn.CloseWrite()
+	c.Wait()
+}
+
+// reset closes the connection at once.
+func (c *client) reset() {
+	c.note("resets the connection")
+	c.conn.SetLinger(0)
+	c.conn.Close()
+	c.Wait()
+}
+
+// mustTell says a line and wants that reply to it.
+func (c *client) mustTell(line, want string) {
+	c.T().Helper()
+	c.say(line + "\n")
+	c.mustHear(want)
+}
+
+// mustHear wants these lines to have been heard since the last time, and no
+// more. Of those that begin with ERR, only the code counts.
+func (c *client) mustHear(want ...string) {
+	c.T().Helper()
+	heard, _ := c.listened()
+	got := codes(heard)
+	wanted := ""
+	for _, line := range want {
+		wanted += line + "\n"
+	}
+	if got == wanted {
+		if heard != "" {
+			c.tell("you", quote(heard))
+		}
+		return
+	}
+	text := fmt.Sprintf("%s\n%-9s %s\n%-9s %s", c.dialogue(), "you", quote(heard), "want", quote(wanted))
+	switch {
+	case len(want) > 1:
+		text += difference(got, want)
+	case c.isForeign(got):
+		text += "\n\nNo client has sent that: is it part of a buffer which was used again?"
+	}
+	if strings.HasPrefix(wanted, got) { // something is missing
+		text += "\n\n" + c.state()
+	}
+	c.Fatalf("%s", text)
+}
+
+// isForeign says whether the reply is a value that nobody sent.
+func (s *server) isForeign(reply string) bool {
+	value, ok := strings.CutPrefix(reply, "VALUE ")
+	return ok && !strings.Contains(s.sent.String(), strings.TrimSuffix(value, "\n"))
+}
+
+// listened is what was heard since the last time, once all has happened that can.
+func (c *client) listened() (heard string, end error) {
+	c.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	heard, c.heard = c.heard, ""
+	return heard, c.end
+}
+
+// codes cuts the words for people off lines such as "ERR usage GET key".
+func codes(heard string) string {
+	var b strings.Builder
+	for line := range strings.Lines(heard) {
+		if words := strings.SplitN(line, " ", 3); len(words) == 3 && words[0] == "ERR" && strings.HasSuffix(line, "\n") {
+			line = words[0] + " " + words[1] + "\n"
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// difference names the first of many replies that is not as it should be.
+func difference(got string, want []string) string {
+	lines := strings.SplitAfter(got, "\n")
+	for i, line := range want {
+		if line += "\n"; i >= len(lines) || lines[i] != line {
+			reply := ""
+			if i < len(lines) {
+				reply = lines[i]
+			}
+			return fmt.Sprintf("\n\nreply %d of %d is %s\nwant %s", i+1, len(want), quote(reply), quote(line))
+		}
+	}
+	return fmt.Sprintf("\n\nThere are more than %d replies to %d lines.", len(want), len(want))
+}
+
+// mustEnd wants Handle to have returned.
+func (c *client) mustEnd() error {
+	c.T().Helper()
+	if c.Wait(); !c.handle.Returned() {
+		c.Fatalf("%s\n\nWant Handle(conn) to return by now.\n%s", c.dialogue(), c.state())
+	}
+	return c.handle.Wait()
+}
+
+// mustReturn wants Handle to have returned that error; nil is none.
+func (c *client) mustReturn(want error) {
+	c.T().Helper()
+	if err := c.mustEnd(); !errors.Is(err, want) {
+		c.Fatalf("%s\n\nHandle(conn) returned %v\nwant                  %s", c.dialogue(), err, name(want))
+	}
+}
+
+// mustHearEnd wants the client to know that there is no more to come.
+func (c *client) mustHearEnd() {
+	c.T().Helper()
+	if _, end := c.listened(); end == nil {
+		c.Fatalf("%s\n\nHandle(conn) has returned, but %s still waits for more.", c.dialogue(), c.name)
+	}
+}
+
+// state is what became of the client's call of Handle.
+func (c *client) state() string {
+	if c.handle.Returned() {
+		return fmt.Sprintf("Handle(conn) has returned: %v", c.handle.Wait())
+	}
+	return "Who waits where:\n\n" + c.Waiting()
+}
+
+// caller is a client that waits for the reply to each line.
+type caller struct {
+	conn *memnet.Conn
+	in   *bufio.Reader
+}
+
+// ask sends a line and returns the reply, without its newline.
+func (c *caller) ask(line string) (string, error) {
+	if _, err := io.WriteString(c.conn, line+"\n"); err != nil {
+		return "", err
+	}
+	reply, err := c.in.ReadString('\n')
+	return strings.TrimSuffix(codes(reply), "\n"), err
+}
+
+// askAll sends lines in one piece and returns the replies.
+func (c *caller) askAll(lines []string) ([]string, error) {
+	if _, err := io.WriteString(c.conn, strings.Join(lines, "\n")+"\n"); err != nil {
+		return nil, err
+	}
+	replies := make([]string, len(lines))
+	for i := range replies {
+		reply, err := c.in.ReadString('\n')
+		if err != nil {
+			return nil, err
+		}
+		replies[i] = strings.TrimSuffix(codes(reply), "\n")
+	}
+	return replies, nil
+}
+
+// commands makes one of each key.
+func commands(format string, keys []string) []string {
+	var lines []string
+	for _, key := range keys {
+		lines = append(lines, fmt.Sprintf(format, key))
+	}
+	return lines
+}
+
+// callers returns the server's first n callers, the same every time.
+func (s *server) callers(n int) []*caller {
+	for len(s.calling) < n {
+		conn, end := s.Net.Pipe()
+		s.Go("Handle(conn)", func() error { return s.kv.Handle(end) })
+		s.calling = append(s.calling, &caller{conn, bufio.NewReader(conn)})
+	}
+	return s.calling[:n]
+}
+
+// atOnce has many callers do something at the same time, and waits for them.
+func (s *server) atOnce(do func(i int, c *caller) error) {
+	s.T().Helper()
+	all := s.callers(many)
+	s.Wait() // each of them has a Handle that waits for it
+	start := make(chan struct{})
+	var calls []*bubble.Call
+	for i, c := range all {
+		calls = append(calls, s.Go("a client", func() error {
+			<-start
+			return do(i, c)
+		}))
+	}
+	s.Wait()
+	close(start)
+	for _, call := range calls {
+		if err := call.Wait(); err != nil {
+			s.Fatalf("%s, and %d clients at once.\n%v", s.title(), many, err)
+		}
+	}
+}
+
+// conn is a connection that takes so many bytes of what is written, and then no
+// more.
+type conn struct {
+	net.Conn
+	net    *memnet.Network
+	room   int
+	closed atomic.Int64
+}
+
+var errBroken = errors.New("broken for this test")
+
+func (c *conn) Write(p []byte) (int, error) {
+	if len(p) <= c.room {
+		c.room -= len(p)
+		return c.Conn.Write(p)
+	}
+	n, _ := c.Conn.Write(p[:c.room])
+	c.room = 0
+	c.net.Note("your Write of %s fails after %d bytes", quote(string(p)), n)
+	return n, &net.OpError{Op: "write", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: errBroken}
+}
+
+func (c *conn) Close() error {
+	c.closed.Add(1)
+	return c.Conn.Close()
+}
+
+// name is what Go calls an error that Handle should return.
+func name(err error) string {
+	switch err {
+	case nil:
+		return "nil"
+	case syscall.ECONNRESET:
+		return "errors.Is(err, syscall.ECONNRESET)"
+	case os.ErrDeadlineExceeded:
+		return "errors.Is(err, os.ErrDeadlineExceeded)"
+	}
+	return "errors.Is(err, the error of the Write that failed)"
+}
+
+// quote is %q, without the middle of a long text.
+func quote(text string) string {
+	switch n := len(text); {
+	case n == 0:
+		return "nothing"
+	case n > 66:
+		return fmt.Sprintf("%q … %q (%d bytes)", text[:30], text[n-20:], n)
+	}
+	return fmt.Sprintf("%q", text)
+}

@@ -167,7 +167,7 @@ func TestOver(t *testing.T) {
 	})
 }
 
-// A connection breaks (RFC 9293, section 3.5.2).
+// A connection breaks (RFC 9293, section 3.5.3).
 func TestReset(t *testing.T) {
 	each(t, "%s resets its connection", func(t *testing.T, first who) {
 		bubble.Run(t, 5, func(b *bubble.B) {
@@ -698,7 +698,7 @@ func TestOthers(t *testing.T) {
 }
 
 // Any texts, ended in any order, over networks that cut, join and delay (RFC
-// 9293, section 3.10).
+// 9293, section 2.2).
 func TestAnyNetwork(t *testing.T) {
 	bubble.Property(t, 15, func(rt *rapid.T, b *bubble.B) {
 		b.Net.Buffer = 64

@@ -567,12 +567,16 @@ func (p *peer) listen() {
 	})
 }
 
-// read reads n bytes.
-func (p *peer) read(n int) { io.ReadFull(p.conn, make([]byte, n)) }
+// read reads n bytes. That they do not come, others find out.
+func (p *peer) read(n int) {
+	p.conn.SetReadDeadline(time.Now().Add(10 * time.Minute))
+	io.ReadFull(p.conn, make([]byte, n))
+}
 
-// send sends text. That Handle is gone by then, others find out.
+// send sends text. That Handle is gone by then, or does not read, others find out.
 func (p *peer) send(text string) {
 	if text != "" {
+		p.conn.SetWriteDeadline(time.Now().Add(10 * time.Minute))
 		p.conn.Write([]byte(text))
 	}
 }

@@ -207,7 +207,7 @@ func (c *check) judgeOverlay(ctx context.Context, s *stand) (course.Verdict, err
 	if err != nil {
 		return course.Verdict{}, err
 	}
-	return c.judge(ctx, course.Spec{Root: c.root, Package: s.kata.Dir, Tags: []string{"solution"}, Overlay: file})
+	return c.judge(ctx, course.Spec{Root: c.root, Package: s.kata.Dir, Tags: []string{"solution"}, Overlay: file, Hasty: s.rule > 0})
 }
 
 // write writes what stands in into dir, and the file that go test -overlay

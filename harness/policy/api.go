@@ -110,7 +110,8 @@ func api(pkg *types.Package) map[string]string {
 }
 
 // describe adds a type, its exported fields and its exported methods. What is
-// not exported is the solution's own affair, unless it takes == away.
+// not exported is the solution's own affair, unless it takes == away from a
+// struct that callers can look into.
 func describe(out map[string]string, name string, t types.Type) {
 	switch u := t.Underlying().(type) {
 	case *types.Struct:
@@ -124,7 +125,7 @@ func describe(out map[string]string, name string, t types.Type) {
 	default:
 		out[name] = "type " + spell(u)
 	}
-	if !types.Comparable(t) {
+	if !types.Comparable(t) && !opaque(t.Underlying()) {
 		out[name] += ", not comparable"
 	}
 	byValue := types.NewMethodSet(t)
@@ -179,4 +180,18 @@ func spell(t types.Type) string {
 		}
 		return p.Path()
 	})
+}
+
+// opaque says whether t is a struct of which others see nothing.
+func opaque(t types.Type) bool {
+	s, ok := t.(*types.Struct)
+	if !ok {
+		return false
+	}
+	for f := range s.Fields() {
+		if f.Exported() {
+			return false
+		}
+	}
+	return true
 }

@@ -22,6 +22,7 @@ func TestDifferences(t *testing.T) {
 		func (n *Name) Reset() {}
 		type Pair struct { A, B uint8 }
 		type Walker interface { Walk(name Name) error }
+		type Cache struct{}
 		func Parse(msg []byte, off int) (n Name, next int, err error) { return }
 		func Join(names ...Name) Name { return Name{} }`
 	const solution = `package name
@@ -35,6 +36,7 @@ func TestDifferences(t *testing.T) {
 		func (n *Name) grow() {}
 		type Pair struct { A, B uint8 }
 		type Walker interface { Walk(n Name) error }
+		type Cache struct { of map[string]Name } // opaque: == is its own affair
 		func Parse(msg []byte, off int) (Name, int, error) { return Name{}, 0, nil }
 		func Join(names ...Name) Name { return Name{} }
 		func helper() {}`
@@ -50,6 +52,7 @@ func TestDifferences(t *testing.T) {
 			Name = s.Name
 			Pair = s.Pair
 			Walker = s.Walker
+			Cache = s.Cache
 		)
 		func Parse(msg []byte, off int) (Name, int, error) { return s.Parse(msg, off) }
 		func Join(names ...Name) Name { return s.Join(names...) }`

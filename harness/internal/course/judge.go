@@ -30,6 +30,7 @@ type Spec struct {
 	Race    bool          // with the race detector
 	Count   int           // runs of each test; 0 is one, or what go test has cached
 	CPU     []int         // for go test -cpu: values of GOMAXPROCS, each with Count runs
+	Hasty   bool          // only until a test fails
 	Timeout time.Duration // of all the tests together, not of the build; 0 is a minute
 	Seeds   string        // of the data that tests draw, see draw.Env; "" for its default
 
@@ -176,6 +177,9 @@ func (s Spec) args() []string {
 	}
 	if s.Race {
 		args = append(args, "-race")
+	}
+	if s.Hasty {
+		args = append(args, "-failfast")
 	}
 	if s.Count > 0 {
 		args = append(args, fmt.Sprintf("-count=%d", s.Count))

@@ -40,7 +40,7 @@ func TestName(t *testing.T) {
 		{"the same, from telnet", longestName, "\r\n"},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			run(t, 1, func(s *server) {
+			bubble.Run(t, 1, serving(func(s *server) {
 				c := s.connect("a client")
 				c.listen()
 				c.send(tt.name(s) + tt.end)
@@ -48,7 +48,7 @@ func TestName(t *testing.T) {
 				if len(heard) == 0 || strings.Fields(heard[0] + " .")[0] != "OK" {
 					s.failf("%s heard%s\nwant a line that begins with OK%s", c.name, list(heard), c.why())
 				}
-			})
+			}))
 		})
 	}
 }
@@ -56,25 +56,25 @@ func TestName(t *testing.T) {
 // One comes after the other (RFC 2812, section 3.2.1).
 func TestJoin(t *testing.T) {
 	t.Run("four in turn", func(t *testing.T) {
-		run(t, 2, func(s *server) {
+		bubble.Run(t, 2, serving(func(s *server) {
 			for _, name := range s.d.Words(4) {
 				s.join(name)
 			}
-		})
+		}))
 	})
 	t.Run("two names that differ in one letter's case", func(t *testing.T) {
-		run(t, 2, func(s *server) {
+		bubble.Run(t, 2, serving(func(s *server) {
 			name := s.d.Word()
 			s.join(name)
 			s.join(strings.ToUpper(name[:1]) + name[1:])
-		})
+		}))
 	})
 }
 
 // Lines of all sorts (RFC 2812, section 3.3.1).
 func TestSay(t *testing.T) {
 	t.Run("everyone says something", func(t *testing.T) {
-		run(t, 3, func(s *server) {
+		bubble.Run(t, 3, serving(func(s *server) {
 			for _, name := range s.d.Words(3) {
 				s.join(name)
 			}
@@ -83,15 +83,15 @@ func TestSay(t *testing.T) {
 					s.mustPassOn(c, s.d.Text(s.d.Between(1, 60)))
 				}
 			}
-		})
+		}))
 	})
 	t.Run("nobody else is there, and then somebody is", func(t *testing.T) {
-		run(t, 3, func(s *server) {
+		bubble.Run(t, 3, serving(func(s *server) {
 			first := s.join(s.d.Word())
 			s.mustPassOn(first, "is anyone there?")
 			s.join(s.d.Word())
 			s.mustPassOn(first, s.d.Text(20))
-		})
+		}))
 	})
 	for _, tt := range []struct{ why, line, text string }{
 		{"an empty line", "\n", ""},
@@ -103,13 +103,13 @@ func TestSay(t *testing.T) {
 		{"what looks as if the server said it", "LEAVE you\n", "LEAVE you"},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			run(t, 3, func(s *server) {
+			bubble.Run(t, 3, serving(func(s *server) {
 				first, second := s.join(s.d.Word()), s.join(s.d.Word())
 				first.send(tt.line)
 				first.mustHear()
 				second.mustHear("SAY " + first.name + " " + tt.text)
 				s.mustPassOn(second, s.d.Text(20))
-			})
+			}))
 		})
 	}
 }
@@ -124,7 +124,7 @@ func TestLeave(t *testing.T) {
 		{"they close their connection", func(c *client) { c.conn.Close() }},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			run(t, 4, func(s *server) {
+			bubble.Run(t, 4, serving(func(s *server) {
 				for _, name := range s.d.Words(4) {
 					s.join(name)
 				}
@@ -138,7 +138,7 @@ func TestLeave(t *testing.T) {
 					}
 				}
 				s.join(s.d.Word())
-			})
+			}))
 		})
 	}
 }
@@ -160,7 +160,7 @@ func TestBadName(t *testing.T) {
 		{"a carriage return in it", func(s *server) string { return s.d.Word()[:4] + "\rx" }},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			run(t, 5, func(s *server) {
+			bubble.Run(t, 5, serving(func(s *server) {
 				s.join(s.d.Word())
 				c := s.connect("a client")
 				c.listen()
@@ -170,7 +170,7 @@ func TestBadName(t *testing.T) {
 				}
 				s.enter(c, s.d.Word())
 				s.mustPassOn(c, s.d.Text(20))
-			})
+			}))
 		})
 	}
 }
@@ -178,7 +178,7 @@ func TestBadName(t *testing.T) {
 // A name that somebody has, or had (RFC 2812, section 5.2: 433).
 func TestTaken(t *testing.T) {
 	t.Run("somebody has it", func(t *testing.T) {
-		run(t, 6, func(s *server) {
+		bubble.Run(t, 6, serving(func(s *server) {
 			owner := s.join(s.d.Word())
 			s.join(s.d.Word())
 			c := s.connect("a client")
@@ -190,10 +190,10 @@ func TestTaken(t *testing.T) {
 			s.enter(c, s.d.Word())
 			s.mustPassOn(c, s.d.Text(20))
 			s.mustPassOn(owner, s.d.Text(20))
-		})
+		}))
 	})
 	t.Run("somebody had it", func(t *testing.T) {
-		run(t, 6, func(s *server) {
+		bubble.Run(t, 6, serving(func(s *server) {
 			owner := s.join(s.d.Word())
 			s.join(s.d.Word())
 			for range 3 {
@@ -206,10 +206,10 @@ func TestTaken(t *testing.T) {
 				owner = s.join(owner.name)
 				s.mustPassOn(owner, s.d.Text(20))
 			}
-		})
+		}))
 	})
 	t.Run("ten want it at one moment", func(t *testing.T) {
-		run(t, 6, func(s *server) {
+		bubble.Run(t, 6, serving(func(s *server) {
 			name := s.d.Word()
 			var all []*client
 			for range 10 {
@@ -234,7 +234,7 @@ func TestTaken(t *testing.T) {
 			if in != 1 || taken != len(all)-1 {
 				s.failf("%d clients gave the name %s at one moment\n%d of them heard OK, and %d ERR 433\nwant 1 and %d", len(all), name, in, taken, len(all)-1)
 			}
-		})
+		}))
 	})
 }
 
@@ -259,7 +259,7 @@ func TestNobody(t *testing.T) {
 			{"and resets it", (*client).reset},
 		} {
 			t.Run(tt.why+", "+end.why, func(t *testing.T) {
-				run(t, 7, func(s *server) {
+				bubble.Run(t, 7, serving(func(s *server) {
 					first, second := s.join(s.d.Word()), s.join(s.d.Word())
 					c := s.connect("a client")
 					c.listen()
@@ -271,7 +271,7 @@ func TestNobody(t *testing.T) {
 					s.mustPassOn(second, s.d.Text(20)) // and nobody heard LEAVE
 					s.mustPassOn(first, s.d.Text(20))
 					s.join(s.d.Word())
-				})
+				}))
 			})
 		}
 	}
@@ -293,7 +293,7 @@ func TestPieces(t *testing.T) {
 		{"bad names, a good one and a line at once", []string{"no name\n\nNAME\none\n"}, []string{"one"}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			run(t, 8, func(s *server) {
+			bubble.Run(t, 8, serving(func(s *server) {
 				name := s.d.Word()
 				listener := s.join(s.d.Word())
 				c := s.connect(name)
@@ -308,7 +308,7 @@ func TestPieces(t *testing.T) {
 					s.Wait()
 				}
 				listener.mustHear(want...)
-			})
+			}))
 		})
 	}
 }
@@ -340,7 +340,7 @@ func TestLongLine(t *testing.T) {
 	for _, n := range []struct{ from, to int }{{64, 4000}, {4090, 4102}, {65_530, 65_542}, {66_000, 200_000}} {
 		for _, end := range []string{"\n", "\r\n"} {
 			t.Run(fmt.Sprintf("between %d and %d bytes, then %q", n.from, n.to, end), func(t *testing.T) {
-				runWith(t, 9, func(s *server) { s.limits.Line = s.d.Between(n.from, n.to) }, func(s *server) {
+				bubble.Run(t, 9, servingWith(func(s *server) { s.limits.Line = s.d.Between(n.from, n.to) }, func(s *server) {
 					first, second := s.join(s.d.Word()), s.join(s.d.Word())
 					for range 2 {
 						text := s.d.Text(s.limits.Line)
@@ -348,7 +348,7 @@ func TestLongLine(t *testing.T) {
 						second.mustHear("SAY " + first.name + " " + text)
 						first.mustHear()
 					}
-				})
+				}))
 			})
 		}
 	}
@@ -357,7 +357,7 @@ func TestLongLine(t *testing.T) {
 // Lines that are longer (IRCv3 message tags: 417).
 func TestTooLong(t *testing.T) {
 	t.Run("by one byte", func(t *testing.T) {
-		run(t, 9, func(s *server) {
+		bubble.Run(t, 9, serving(func(s *server) {
 			first, second := s.join(s.d.Word()), s.join(s.d.Word())
 			for _, end := range []string{"\n", "\r\n"} {
 				first.send(s.d.Text(s.limits.Line+1) + end)
@@ -366,19 +366,19 @@ func TestTooLong(t *testing.T) {
 				s.mustPassOn(first, s.d.Text(20))
 				s.mustPassOn(first, s.d.Text(s.limits.Line))
 			}
-		})
+		}))
 	})
 	t.Run("by far, and then come others", func(t *testing.T) {
-		run(t, 9, func(s *server) {
+		bubble.Run(t, 9, serving(func(s *server) {
 			first, second := s.join(s.d.Word()), s.join(s.d.Word())
 			one, two := s.d.Text(20), s.d.Text(20)
 			first.send(s.d.Text(s.limits.Line+s.d.Between(5000, 200_000)) + "\n" + one + "\n" + two + "\n")
 			first.mustHear("ERR 417")
 			second.mustHear("SAY "+first.name+" "+one, "SAY "+first.name+" "+two)
-		})
+		}))
 	})
 	t.Run("without an end", func(t *testing.T) {
-		run(t, 9, func(s *server) {
+		bubble.Run(t, 9, serving(func(s *server) {
 			first, second := s.join(s.d.Word()), s.join(s.d.Word())
 			first.send(s.d.Text(s.limits.Line + 1<<16)) // 64 KiB more: some buffer may have to be full first
 			first.mustHear("ERR 417")
@@ -390,10 +390,10 @@ func TestTooLong(t *testing.T) {
 			first.mustHear()
 			second.mustHear()
 			s.mustPassOn(first, s.d.Text(20))
-		})
+		}))
 	})
 	t.Run("in place of a name", func(t *testing.T) {
-		run(t, 9, func(s *server) {
+		bubble.Run(t, 9, serving(func(s *server) {
 			s.join(s.d.Word())
 			c := s.connect("a client")
 			c.listen()
@@ -403,7 +403,7 @@ func TestTooLong(t *testing.T) {
 			c.mustHear()
 			s.enter(c, s.d.Word())
 			s.mustPassOn(c, s.d.Text(20))
-		})
+		}))
 	})
 }
 
@@ -418,7 +418,7 @@ func TestLastLine(t *testing.T) {
 		{"the connection breaks", (*client).reset, 1},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			run(t, 10, func(s *server) {
+			bubble.Run(t, 10, serving(func(s *server) {
 				c, listener := s.join(s.d.Word()), s.join(s.d.Word())
 				c.mustHear()
 				one, two := s.d.Text(s.d.Between(1, 60)), s.d.Text(s.d.Between(1, 60))
@@ -431,7 +431,7 @@ func TestLastLine(t *testing.T) {
 				if !slices.Equal(talk, want) {
 					s.failf("%s said %s and a newline, and %s without one; then %s\n%s heard%s\nwant%s", c.name, quote(one), quote(two), tt.why, listener.name, list(heard), list(want))
 				}
-			})
+			}))
 		})
 	}
 }
@@ -458,7 +458,7 @@ func TestDeaf(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			runWith(t, 11, func(s *server) { s.Net.Buffer = tt.buffer }, func(s *server) {
+			bubble.Run(t, 11, servingWith(func(s *server) { s.Net.Buffer = tt.buffer }, func(s *server) {
 				first := s.join(s.d.Word())
 				second := s.join(s.d.Word())
 				tt.join(s)
@@ -469,7 +469,7 @@ func TestDeaf(t *testing.T) {
 				second.hangUp()
 				s.mustBeGone(second)
 				s.mustPassOn(first, s.d.Text(60))
-			})
+			}))
 		})
 	}
 }
@@ -523,7 +523,7 @@ func TestVanish(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			runWith(t, 12, func(s *server) { s.Net.Buffer, s.limits.Queue = 64, 60 }, func(s *server) {
+			bubble.Run(t, 12, servingWith(func(s *server) { s.Net.Buffer, s.limits.Queue = 64, 60 }, func(s *server) {
 				for _, name := range s.d.Words(3) {
 					s.join(name)
 				}
@@ -539,7 +539,7 @@ func TestVanish(t *testing.T) {
 					again.hangUp()
 					s.mustBeGone(again)
 				}
-			})
+			}))
 		})
 	}
 }
@@ -588,7 +588,7 @@ func TestQueue(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			runWith(t, 13, func(s *server) { s.Net.Buffer = 16 }, func(s *server) {
+			bubble.Run(t, 13, servingWith(func(s *server) { s.Net.Buffer = 16 }, func(s *server) {
 				s.join(s.d.Word())
 				s.join(s.d.Word())
 				c := s.joinDeaf(s.d.Word())
@@ -599,7 +599,7 @@ func TestQueue(t *testing.T) {
 					c.mustHear(lines...)
 					c.stopListening()
 				}
-			})
+			}))
 		})
 	}
 }
@@ -620,7 +620,7 @@ func TestDropped(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			runWith(t, 14, func(s *server) { s.Net.Buffer = 256 }, func(s *server) {
+			bubble.Run(t, 14, servingWith(func(s *server) { s.Net.Buffer = 256 }, func(s *server) {
 				s.join(s.d.Word())
 				s.join(s.d.Word())
 				for range tt.deaf {
@@ -643,7 +643,7 @@ func TestDropped(t *testing.T) {
 				for _, c := range deaf {
 					s.join(c.name)
 				}
-			})
+			}))
 		})
 	}
 }
@@ -662,7 +662,7 @@ func TestOrder(t *testing.T) {
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			const talkers, lines = 8, 10
-			runWith(t, 15, func(s *server) { s.limits.Queue = talkers * (lines + 2) }, func(s *server) {
+			bubble.Run(t, 15, servingWith(func(s *server) { s.limits.Queue = talkers * (lines + 2) }, func(s *server) {
 				keeper := s.join(s.d.Word())
 				said := map[*client][]string{}
 				var all []*client
@@ -684,11 +684,11 @@ func TestOrder(t *testing.T) {
 					s.mustHaveSaid(keeper, c, said[c])
 					s.mustAgree(keeper, c)
 				}
-			})
+			}))
 		})
 	}
 	t.Run("one reads its first line later than the others", func(t *testing.T) {
-		runWith(t, 15, func(s *server) { s.Net.Buffer = 1 }, func(s *server) {
+		bubble.Run(t, 15, servingWith(func(s *server) { s.Net.Buffer = 1 }, func(s *server) {
 			keeper, first, second := s.join(s.d.Word()), s.join(s.d.Word()), s.join(s.d.Word())
 			late := s.connect(s.d.Word())
 			late.send(late.name + "\n")
@@ -706,10 +706,10 @@ func TestOrder(t *testing.T) {
 			for _, c := range []*client{second, late, third} {
 				s.mustAgree(keeper, c)
 			}
-		})
+		}))
 	})
 	t.Run("some are dropped", func(t *testing.T) {
-		runWith(t, 15, func(s *server) { s.Net.Buffer = 256 }, func(s *server) {
+		bubble.Run(t, 15, servingWith(func(s *server) { s.Net.Buffer = 256 }, func(s *server) {
 			for range 8 {
 				s.join(s.d.Word())
 			}
@@ -720,10 +720,10 @@ func TestOrder(t *testing.T) {
 			for _, c := range s.members[1:] {
 				s.mustAgree(s.members[0], c)
 			}
-		})
+		}))
 	})
 	t.Run("one is dropped because another comes", func(t *testing.T) {
-		runWith(t, 15, func(s *server) { s.Net.Buffer = 256 }, func(s *server) {
+		bubble.Run(t, 15, servingWith(func(s *server) { s.Net.Buffer = 256 }, func(s *server) {
 			keeper := s.join(s.d.Word())
 			talker := s.join(s.d.Word())
 			s.joinDeaf(s.d.Word())
@@ -738,7 +738,7 @@ func TestOrder(t *testing.T) {
 			one.listen()
 			one.send(one.name + "\n")
 			s.mustAgree(keeper, one)
-		})
+		}))
 	})
 }
 
@@ -761,7 +761,7 @@ func TestStop(t *testing.T) {
 		{"somebody closes the listener, and all sorts of clients are there", (*server).fill, (*server).closeListener, net.ErrClosed},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			runWith(t, 16, func(s *server) { s.Net.Buffer = 16 }, func(s *server) {
+			bubble.Run(t, 16, servingWith(func(s *server) { s.Net.Buffer = 16 }, func(s *server) {
 				tt.begin(s)
 				tt.stop(s)
 				s.mustReturn(tt.want)
@@ -771,7 +771,7 @@ func TestStop(t *testing.T) {
 					c.mustEnd()
 				}
 				s.MustBeQuiet()
-			})
+			}))
 		})
 	}
 	t.Run("ctx is done before anything began, and a client waits", func(t *testing.T) {
@@ -805,7 +805,7 @@ func TestComeAndGo(t *testing.T) {
 		{"some who have half a name", (*client).reset},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			run(t, 16, func(s *server) {
+			bubble.Run(t, 16, serving(func(s *server) {
 				s.join(s.d.Word())
 				before := runtime.NumGoroutine()
 				for range clients {
@@ -820,7 +820,7 @@ func TestComeAndGo(t *testing.T) {
 				if more := runtime.NumGoroutine() - before; more > clients/2 {
 					s.failf("%d clients came and went, and there are %d goroutines more than before.\nWant none that stays behind for a client that has left.\n\n%s", clients, more, s.Waiting())
 				}
-			})
+			}))
 		})
 	}
 }
@@ -900,19 +900,19 @@ type server struct {
 	told    int       // lines that were to be told to the deaf ones
 }
 
-// run runs f with a server whose limits are drawn.
-func run(t *testing.T, number int, f func(*server)) {
-	runWith(t, number, func(*server) {}, f)
+// serving returns a test of a server whose limits are drawn.
+func serving(f func(*server)) func(*bubble.B) {
+	return servingWith(func(*server) {}, f)
 }
 
-// runWith is run; change is called before anything begins.
-func runWith(t *testing.T, number int, change, f func(*server)) {
-	bubble.Run(t, number, func(b *bubble.B) {
+// servingWith is serving; change is called before anything begins.
+func servingWith(change, f func(*server)) func(*bubble.B) {
+	return func(b *bubble.B) {
 		s := prepare(b)
 		change(s)
 		s.begin(b.Context())
 		f(s)
-	})
+	}
 }
 
 // prepare draws the limits. Words, which have eight letters at most, are names;

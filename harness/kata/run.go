@@ -94,7 +94,11 @@ func (r *runner) one(ctx context.Context, k course.Kata) error {
 	if err != nil {
 		return err
 	}
-	r.say("%s", r.headline(k, v, 0))
+	if shown.Load() != nil {
+		r.say("They are done: %s.", tally(v))
+	} else {
+		r.say("%s", r.headline(k, v, 0))
+	}
 	r.explain(k, v, shown.Load())
 	return nil
 }

@@ -103,7 +103,7 @@ want     7
 
 The other tests are still running.
 
-t/one  red  1 of 2 tests pass
+They are done: 1 of 2 tests pass.
 
 A hint: go tool kata hint t/one
 `

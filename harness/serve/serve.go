@@ -15,6 +15,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/example/netkata/harness/todo"
 )
 
 // Addr is where a server listens unless its flag -addr says otherwise.
@@ -50,7 +52,7 @@ func run(listen func(ctx context.Context, addr string) error) {
 func listen(ctx context.Context, out io.Writer, addr string, serve func(context.Context, net.Listener) error) error {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return err
+		return elsewhere(err)
 	}
 	defer ln.Close()
 	fmt.Fprintln(out, Ready+ln.Addr().String())
@@ -60,11 +62,15 @@ func listen(ctx context.Context, out io.Writer, addr string, serve func(context.
 func listenPacket(ctx context.Context, out io.Writer, addr string, serve func(context.Context, net.PacketConn) error) error {
 	pc, err := net.ListenPacket("udp", addr)
 	if err != nil {
-		return err
+		return elsewhere(err)
 	}
 	defer pc.Close()
 	fmt.Fprintln(out, Ready+pc.LocalAddr().String())
 	return serve(ctx, pc)
+}
+
+func elsewhere(err error) error {
+	return fmt.Errorf("%w\n(any port that is free: -addr 127.0.0.1:0; by way of the kata tool, behind --)", err)
 }
 
 // Each returns an accept loop for katas that have none of their own: handle is
@@ -84,7 +90,11 @@ func Each(handle func(ctx context.Context, conn net.Conn) error) func(context.Co
 			go func() {
 				peer := conn.RemoteAddr()
 				log.Printf("%v: connected", peer)
-				log.Printf("%v: over: %s", peer, words(handle(ctx, conn)))
+				err := handle(ctx, conn)
+				log.Printf("%v: over: %s", peer, words(err))
+				if errors.Is(err, todo.Err) {
+					conn.Close() // or the client would wait for ever
+				}
 			}()
 		}
 	}

@@ -126,11 +126,13 @@ func (e *events) take(ev event) {
 }
 
 // tellFirst tells why that test failed, if it is what a verdict would begin with.
+// What is not written yet may be that or not: later tests decide.
 func (e *events) tellFirst(name string) {
-	if f := e.failure(name); f.Rule > 0 && telling(f, true) == telling(f, false) {
+	f := e.failure(name)
+	if f.Rule > 0 && telling(f, true) == telling(f, false) {
 		e.first(f)
-		e.first = nil
 	}
+	e.first = nil
 }
 
 func (e *events) print(test, text string) {

@@ -27,6 +27,9 @@ func Drawn(challenges []Standing, seed uint64) Standing {
 // maxSeed keeps seeds short enough to be typed.
 const maxSeed = 99_999
 
+// Seed returns a seed drawn by chance.
+func Seed() uint64 { return 1 + rand.Uint64N(maxSeed) }
+
 // Shuffle returns a seed that draws a challenge not done yet, or else the one
 // longest not done, never the one just done. What was drawn last is drawn again
 // only if there is no other.
@@ -36,7 +39,7 @@ func Shuffle(challenges []Standing) (uint64, error) {
 		return 0, nothing(challenges)
 	}
 	for {
-		seed := 1 + rand.Uint64N(maxSeed)
+		seed := Seed()
 		if slices.Contains(may, Drawn(challenges, seed).ID) {
 			return seed, nil
 		}

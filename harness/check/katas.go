@@ -52,7 +52,8 @@ func solutionsPass(ctx context.Context, c *check) result {
 
 func solutionsRace(ctx context.Context, c *check) result {
 	return c.pass(ctx, func(k course.Kata) course.Spec {
-		return course.Spec{Package: k.Dir, Tags: []string{"solution"}, Race: true, Count: 20, CPU: []int{1, 2, 4}, Seeds: "1-60", Timeout: raceTimeout}
+		return course.Spec{Package: k.Dir, Tags: []string{"solution"}, Race: true, Count: c.count, CPU: []int{1, 2, 4},
+			Seeds: fmt.Sprintf("1-%d", 3*c.count), Timeout: raceTimeout}
 	})
 }
 

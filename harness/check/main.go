@@ -71,7 +71,7 @@ func steps() []step {
 		{"policy", "the rules of the house (harness/policy)", rulesOfTheHouse},
 		{"stubs", "each stub compiles, and each of its tests fails", stubsFail},
 		{"solutions", "the reference solutions pass", solutionsPass},
-		{"race", "the same 20 times, with the race detector, on 1, 2 and 4 processors; 60 seeds", solutionsRace},
+		{"race", "the same -count times with the race detector, on each of 1, 2 and 4 processors", solutionsRace},
 		{"load", "the same, while other programs keep every processor busy", solutionsLoaded},
 		{"wrong", "each known wrong solution dies by its rule", wrongDie},
 		{"right", "each other right solution passes", rightPass},
@@ -83,6 +83,7 @@ type check struct {
 	root    string
 	katas   []course.Kata // those asked for
 	verbose bool
+	count   int // runs of the race step, on each number of processors
 	cache   cache
 	judge   func(context.Context, course.Spec) (course.Verdict, error)
 }
@@ -93,6 +94,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	only := flags.String("only", "", "run these `steps` alone, separated by commas")
 	fix := flags.Bool("fix", false, "write what is generated, and check nothing")
 	verbose := flags.Bool("v", false, "whole messages, as a learner would read them")
+	count := flags.Int("count", 20, "how `often` the race step runs, each time with another seed")
 	flags.Usage = func() { usage(out, flags) }
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -112,7 +114,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	c := &check{root: root, katas: katas, verbose: *verbose, cache: openCache(root), judge: course.Test}
+	c := &check{root: root, katas: katas, verbose: *verbose, count: *count, cache: openCache(root), judge: course.Test}
 	return c.run(ctx, out, selected)
 }
 

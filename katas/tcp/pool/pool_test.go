@@ -1617,7 +1617,9 @@ func (s *stage) mustNotPut(l *loan) {
 func (s *stage) close(l *loan) {
 	s.T().Helper()
 	s.did("Close of the Conn, which is connection %d", l.number)
-	s.call("conn.Close()", l.conn.Close)
+	if err := s.call("conn.Close()", l.conn.Close); err != nil {
+		s.did("it has returned the error: %v", err) // as the net.Conn's may
+	}
 }
 
 // closePool closes the pool.

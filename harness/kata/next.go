@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/example/netkata/harness/internal/course"
@@ -13,16 +14,16 @@ import (
 
 func (a *app) nextCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:               "next [ID]",
+		Use:               "next [ID or TRACK]",
 		Short:             "Show what to do: the README of the next kata",
-		Long:              "Shows the README of the kata that you are at, or of the one named; its hints\nstay folded.",
+		Long:              "Shows the README of the kata that you are at, of the one named, or of what is next\nin a track; its hints stay folded.",
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: a.ids(false),
+		ValidArgsFunction: a.ids(true),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := a.open(); err != nil {
 				return err
 			}
-			s, err := a.chosen(args)
+			s, err := a.nextOf(args)
 			if err != nil {
 				return err
 			}
@@ -35,6 +36,22 @@ func (a *app) nextCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// nextOf is chosen, where the argument may be a track as well.
+func (a *app) nextOf(args []string) (course.Standing, error) {
+	if len(args) == 0 || a.index.Track(clean(args[0])) == nil {
+		return a.chosen(args)
+	}
+	board, err := a.standings()
+	if err != nil {
+		return course.Standing{}, err
+	}
+	board = slices.DeleteFunc(board, func(s course.Standing) bool { return s.Track != clean(args[0]) })
+	if next := course.Next(board); next >= 0 {
+		return board[next], nil
+	}
+	return course.Standing{}, fmt.Errorf("every kata of %s is done: name the one that you mean", args[0])
 }
 
 func (a *app) howToStart(s course.Standing) {

@@ -260,10 +260,13 @@ func (r *runner) proven(k course.Kata) {
 }
 
 func (r *runner) notBegun(k course.Kata, v course.Verdict) {
-	r.say("\nNothing is written yet. It begins in %s:", bold(v.Folder.Own[0]))
+	var lines strings.Builder
+	end := "."
 	for _, u := range r.index.Unwritten(v.Folder) {
-		r.say("  line %d  %s", u.Line, u.Name)
+		fmt.Fprintf(&lines, "\n  line %d  %s", u.Line, u.Name)
+		end = ":"
 	}
+	r.say("\nNothing is written yet. It begins in %s%s%s", bold(v.Folder.Own[0]), end, &lines)
 	r.say("\nWhat to do: %s next %s", self, k.ID)
 }
 

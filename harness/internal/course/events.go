@@ -302,12 +302,10 @@ func (e *events) output(name string) string {
 }
 
 // failure explains why a test failed: by the first message that names a rule,
-// else by everything that it said.
+// and besides by what the race detector said, else by everything that it said.
 func (e *events) failure(name string) *Failure {
 	said, printed := e.messages(name)
-	if f := e.race(name, e.root); f != nil {
-		return f
-	}
+	race := e.race(name, e.root)
 	f := &Failure{Kind: ByTest, Test: e.deepest(name), Printed: printed}
 	first := slices.IndexFunc(said, func(m message) bool { return ruleStart.MatchString(m.text) })
 	if first >= 0 {
@@ -321,7 +319,13 @@ func (e *events) failure(name string) *Failure {
 				f.More++
 			}
 		}
+		if race != nil {
+			f.Text += "\n\nAnd whatever else is wrong:\n" + race.Text
+		}
 		return f
+	}
+	if race != nil {
+		return race
 	}
 	var texts []string
 	for _, m := range said {

@@ -26,7 +26,7 @@ func (n *Network) Waiting() string {
 
 // Wait is a call that waits.
 type Wait struct {
-	What  string   // "Read of the connection 127.0.0.1:40001 → 127.0.0.1:7"
+	What  string   // "Read of the connection 127.0.0.1:40001 → 127.0.0.1:7"; with names: "you → server (:40001 → :7)"
 	Since string   // "since 0s on the clock, without a deadline"
 	Why   []string // "nothing was sent to it"
 	Where string   // "katas/tcp/echo/echo.go:31, in echo.Handle"; "" when not known
@@ -45,7 +45,7 @@ func (n *Network) Waits() []Wait {
 	var waits []Wait
 	for _, w := range all {
 		waits = append(waits, Wait{
-			What:  w.call + " of the " + w.label,
+			What:  w.call + " of the " + n.labelled(w.of),
 			Since: "since " + clock(n.since(w.since)) + " on the clock, " + n.deadline(w.until),
 			Why:   w.why,
 			Where: w.at,
@@ -58,11 +58,36 @@ func (n *Network) Waits() []Wait {
 
 // waiting is what there is to say of a waiter.
 type waiting struct {
-	call, label  string
+	call         string
+	of           waitable
 	since, until time.Time
 	why          []string
 	at           string
 	who          int64
+}
+
+// labelled is the label of w, with names where they tell the ends apart.
+func (n *Network) labelled(w waitable) string {
+	c, ok := w.(*Conn)
+	if !ok {
+		return w.label()
+	}
+	here, there := n.called(c.party), n.called(c.peer.party)
+	if here == "" || there == "" || here == there {
+		return w.label()
+	}
+	return fmt.Sprintf("connection %s → %s (:%d → :%d)", here, there, c.local.Port, c.remote.Port)
+}
+
+// called is the name that the test has given a party, or else "you" if it is; ""
+// for others, which get theirs only in a transcript.
+func (n *Network) called(p *party) string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if name := n.names[p.at]; name != "" || !p.mine.Load() {
+		return name
+	}
+	return "you"
 }
 
 func (n *Network) deadline(t time.Time) string {
@@ -77,7 +102,7 @@ func (d *desk) waiting() []waiting {
 	defer d.mu.Unlock()
 	var all []waiting
 	for _, w := range d.waiters {
-		all = append(all, waiting{w.call, w.of.label(), w.since, w.of.until(w.call), w.of.why(w.call), w.at.text, w.who})
+		all = append(all, waiting{w.call, w.of, w.since, w.of.until(w.call), w.of.why(w.call), w.at.text, w.who})
 	}
 	return all
 }

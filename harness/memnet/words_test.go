@@ -150,6 +150,23 @@ since 1s on the clock, without a deadline:
 	})
 }
 
+// Those who have names are called by them.
+func TestWaitingByName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New()
+		defer n.Close()
+		c, s := n.Pipe()
+		go echo.Handle(s)
+		n.Name(c.LocalAddr(), "the customer")
+		synctest.Wait()
+		reads(t, n.Waiting(), `
+Read of the connection you → the customer (:40002 → :40001),
+since 0s on the clock, without a deadline:
+  nothing was sent to it
+  at katas/tcp/echo/echo.go:13, in echo.Handle`)
+	})
+}
+
 // Who is out of a deadlocked bubble still learns who waited there.
 func TestWaitingFromOutside(t *testing.T) {
 	var n *memnet.Network

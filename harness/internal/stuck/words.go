@@ -111,7 +111,10 @@ func (e entry) text(more func(id int64) []string) string {
 	}
 	text += "      at " + e.where + "\n"
 	if more != nil && strings.HasPrefix(e.what, waitsIn) {
-		for _, line := range more(e.id) {
+		for i, line := range more(e.id) {
+			if i == 0 && e.times > 0 {
+				line = "one of them " + line
+			}
 			text += "      " + line + "\n"
 		}
 	}
@@ -173,8 +176,11 @@ const waitsIn = "waits in "
 // what says what a goroutine waits for, by the call that it made at g.Calls[at].
 func what(g Goroutine, at int) string {
 	text := waits[g.State]
-	if text == "" {
+	switch {
+	case text == "":
 		text = "is at work"
+	case g.Locked() && at > 0 && slices.ContainsFunc(g.Calls[:at], once):
+		text = "waits for a lock (sync.Once, whose function is not over)"
 	}
 	if at <= 0 || !g.Blocked() || g.State == "synctest.Wait" {
 		return text
@@ -196,6 +202,9 @@ func what(g Goroutine, at int) string {
 	}
 	return waitsIn + callee.Name()
 }
+
+// once says whether the call is one of a sync.Once, which has a Mutex inside.
+func once(c Call) bool { return c.Func == "sync.(*Once).Do" }
 
 // primitive says whether the call is one that waits[state] tells already.
 func primitive(c Call) bool {

@@ -33,7 +33,7 @@ func TestPassOn(t *testing.T) {
 			s := start(b, far)
 			for range 3 {
 				s.client.mustReach(s.Word() + "\n")
-				s.upstream.mustReach(s.Text(s.Between(1, 60)))
+				s.upstream.mustReach(s.sentence())
 			}
 		})
 	})
@@ -56,7 +56,7 @@ func TestPassOn(t *testing.T) {
 	t.Run("the client spoke before it had an upstream", func(t *testing.T) {
 		bubble.Run(t, 1, func(b *bubble.B) {
 			s := prepare(b, far)
-			text := s.Text(s.Between(1, 60))
+			text := s.sentence()
 			s.client.say(text)
 			s.begin(b.Context())
 			s.mustStand()
@@ -100,7 +100,7 @@ func TestHalfClose(t *testing.T) {
 			other.mustHearEnd()
 			for range 3 {
 				s.pass(time.Duration(s.Between(1, 600)) * time.Second)
-				other.mustReach(s.Text(s.Between(1, 60)))
+				other.mustReach(s.sentence())
 			}
 		})
 	})
@@ -119,6 +119,22 @@ func TestHalfClose(t *testing.T) {
 			other.mustHear(words)
 			other.mustHearEnd()
 			other.mustReach(s.Word())
+		})
+	})
+	t.Run("last words and the end of the stream come in one Read", func(t *testing.T) {
+		bubble.Run(t, 3, func(b *bubble.B) {
+			s := prepare(b, far)
+			s.joined = true
+			s.begin(b.Context())
+			s.mustStand()
+			s.Net.Note("the Read that gives the last bytes gives io.EOF with them")
+			for _, side := range s.sides() {
+				words := s.sentence()
+				side.say(words)
+				side.hangUp()
+				side.other().mustHear(words)
+				side.other().mustHearEnd()
+			}
 		})
 	})
 }
@@ -147,7 +163,7 @@ func TestOver(t *testing.T) {
 			side, other := s.side(first)
 			side.mustReach(s.Word())
 			side.hangUp()
-			words := s.Text(60)
+			words := s.sentence()
 			other.say(words)
 			other.conn.Close()
 			side.mustHear(words)
@@ -316,7 +332,7 @@ func TestStalled(t *testing.T) {
 			side.pour(words)
 			s.pass(time.Second)
 			for range 3 {
-				other.mustReach(s.Text(s.Between(1, 60)))
+				other.mustReach(s.sentence())
 			}
 			other.hangUp()
 			side.mustHearEnd()
@@ -367,6 +383,22 @@ func TestDial(t *testing.T) {
 			s.mustBeGone()
 		})
 	})
+	t.Run("the connection stands all the same, but too late", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			s := prepare(b, far)
+			s.limits.Dial = s.seconds(1, 60)
+			s.late, s.stubborn = s.limits.Dial+5*time.Second, true
+			s.begin(b.Context())
+			s.pass(s.limits.Dial)
+			s.Net.Note("the context of dial is done, to which it does not listen")
+			s.pass(5 * time.Second)
+			s.mustStand()
+			s.client.mustBeCut()
+			s.upstream.mustBeCut()
+			s.mustEndSince(s.limits.Dial, proxy.ErrDial)
+			s.mustBeGone()
+		})
+	})
 	t.Run("it answers at the last moment", func(t *testing.T) {
 		bubble.Run(t, 10, func(b *bubble.B) {
 			s := prepare(b, far)
@@ -394,7 +426,7 @@ func TestDial(t *testing.T) {
 	t.Run("there is no limit", func(t *testing.T) {
 		bubble.Run(t, 10, func(b *bubble.B) {
 			s := prepare(b, proxy.Limits{Idle: far.Idle})
-			s.late = 10 * time.Hour
+			s.late = 9 * time.Hour
 			s.begin(b.Context())
 			s.pass(s.late)
 			s.mustStand()
@@ -408,9 +440,9 @@ func TestCounts(t *testing.T) {
 	t.Run("both ended their streams", func(t *testing.T) {
 		bubble.Run(t, 11, func(b *bubble.B) {
 			s := start(b, far)
-			s.client.mustReach(s.Text(s.Between(1, 60)))
+			s.client.mustReach(s.sentence())
 			s.upstream.mustReach(s.data(s.Between(1, 100_000)))
-			s.client.mustReach(s.Text(s.Between(1, 60)))
+			s.client.mustReach(s.sentence())
 			s.client.hangUp()
 			s.upstream.hangUp()
 			s.mustEnd(nil)
@@ -500,6 +532,46 @@ func TestIdle(t *testing.T) {
 			side.pour(s.data(2 * held))
 			s.mustIdle()
 			s.mustBeGone()
+		})
+	})
+	t.Run("both send what neither reads", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			b.Net.Buffer = 1024
+			s := prepare(b, far)
+			s.limits.Idle = s.seconds(10, 600)
+			s.client.deaf, s.upstream.deaf = true, true
+			s.begin(b.Context())
+			s.mustStand()
+			s.client.pour(s.data(2 * held))
+			s.upstream.pour(s.data(2 * held))
+			s.mustIdle()
+			s.mustBeGone()
+		})
+	})
+	each(t, "%s has ended its stream, and does not read what %s sends", func(t *testing.T, first who) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			b.Net.Buffer = 1024
+			s := prepare(b, far)
+			s.limits.Idle = s.seconds(10, 600)
+			side, other := s.side(first)
+			side.deaf = true
+			s.begin(b.Context())
+			s.mustStand()
+			side.hangUp()
+			other.pour(s.data(2 * held))
+			s.mustIdle()
+			s.mustBeGone()
+		})
+	})
+	t.Run("dialling took its time", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			s := prepare(b, far)
+			s.limits.Idle = s.seconds(10, 600)
+			s.late = s.limits.Idle * 3 / 2
+			s.begin(b.Context())
+			s.pass(s.late)
+			s.mustStand()
+			s.mustIdle()
 		})
 	})
 	each(t, "%s sends for a long time, and %s listens", func(t *testing.T, first who) {
@@ -604,11 +676,12 @@ func TestStop(t *testing.T) {
 			s.begin(b.Context())
 			s.pass(5 * time.Second)
 			s.stop()
+			s.Net.Note("dial does not listen to it")
 			s.pass(5 * time.Second)
 			s.mustStand()
 			s.client.mustBeCut()
 			s.upstream.mustBeCut()
-			s.mustEnd(context.Canceled)
+			s.mustEndSince(5*time.Second, context.Canceled)
 			s.mustBeGone()
 		})
 	})
@@ -633,8 +706,8 @@ func TestCountsInTime(t *testing.T) {
 	t.Run("both are silent", func(t *testing.T) {
 		bubble.Run(t, 11, func(b *bubble.B) {
 			s := start(b, proxy.Limits{Idle: time.Minute})
-			s.client.mustReach(s.Text(s.Between(1, 60)))
-			s.upstream.mustReach(s.Text(s.Between(1, 60)))
+			s.client.mustReach(s.sentence())
+			s.upstream.mustReach(s.sentence())
 			s.mustIdle()
 			s.mustCount()
 		})
@@ -675,7 +748,7 @@ func TestOthers(t *testing.T) {
 			words := map[*side]string{}
 			for _, s := range well {
 				for _, side := range s.sides() {
-					words[side] = d.Text(d.Between(1, 60))
+					words[side] = s.sentence()
 					side.say(words[side])
 				}
 			}
@@ -819,6 +892,7 @@ type session struct {
 	client, upstream *side
 	late             time.Duration // how long dialling takes
 	stubborn         bool          // dialling does not care for its context
+	joined           bool          // what comes last comes with the end: see end.Read
 
 	handle   *bubble.Call
 	cancel   context.CancelFunc
@@ -826,7 +900,8 @@ type session struct {
 	returned time.Duration // when that was
 	counts   proxy.Counts
 	dials    atomic.Int64
-	last     time.Duration // when something was sent
+	last     time.Duration // when something was sent, or the upstream connected
+	ended    time.Duration // when a stream was ended
 }
 
 // start calls Handle and waits until its connection to the upstream stands.
@@ -882,6 +957,7 @@ func (s *session) silence() {
 func (s *session) begin(ctx context.Context) {
 	s.T().Helper()
 	ctx, s.cancel = context.WithCancel(ctx)
+	s.client.near.joined = s.joined
 	s.handle = s.Go(s.title(), func() error {
 		defer close(s.over)
 		counts, err := proxy.Handle(ctx, s.client.near, s.dial, s.limits)
@@ -911,7 +987,7 @@ func (s *session) dial(ctx context.Context) (proxy.Conn, error) {
 		return nil, err
 	}
 	s.Net.Name(conn.LocalAddr(), "you")
-	s.upstream.near = &end{Conn: conn.(*memnet.Conn)}
+	s.upstream.near = &end{Conn: conn.(*memnet.Conn), joined: s.joined}
 	return s.upstream.near, nil
 }
 
@@ -927,6 +1003,7 @@ func (s *session) mustStand() {
 		s.Fatalf("the test cannot accept: %v", err)
 	}
 	s.upstream.conn = conn.(*memnet.Conn)
+	s.last = s.Elapsed()
 	if !s.upstream.deaf {
 		s.upstream.listen()
 	}
@@ -957,6 +1034,11 @@ func (s *session) pass(d time.Duration) {
 // seconds draws a span, in whole seconds.
 func (s *session) seconds(lo, hi int) time.Duration {
 	return time.Duration(s.Between(lo, hi)) * time.Second
+}
+
+// sentence draws one to eight words.
+func (s *session) sentence() string {
+	return strings.Join(s.Words(s.Between(1, 8)), " ")
 }
 
 // data draws n bytes of any kind.
@@ -994,7 +1076,7 @@ func (s *session) mustGoOn() {
 func (s *session) mustBeOver(want string) error {
 	s.T().Helper()
 	if !s.isOver() {
-		s.Fatalf("%s\nhas not returned after %v\nwant %s by now\n\n%s", s.title(), span(s.Elapsed()), want, s.Waiting())
+		s.Fatalf("%s\nhas not returned after %v\nwant %s by now\n\n%s", s.title(), span(s.Elapsed()), want, s.state())
 	}
 	return s.handle.Wait()
 }
@@ -1002,10 +1084,20 @@ func (s *session) mustBeOver(want string) error {
 // mustEnd wants Handle to have returned all of these errors, at this moment.
 func (s *session) mustEnd(want ...error) {
 	s.T().Helper()
+	s.mustEndSince(s.Elapsed(), want...)
+}
+
+// mustEndSince is mustEnd, at that moment or any other until now.
+func (s *session) mustEndSince(from time.Duration, want ...error) {
+	s.T().Helper()
 	err := s.mustBeOver(names(want))
+	at := span(s.Elapsed())
+	if from < s.Elapsed() {
+		at = span(from) + " to " + at
+	}
 	for _, w := range want {
-		if !errors.Is(err, w) || s.returned != s.Elapsed() {
-			s.Fatalf("%s\nreturned %s after %v\nwant     %s after %v", s.title(), name(err), span(s.returned), names(want), span(s.Elapsed()))
+		if !errors.Is(err, w) || s.returned < from {
+			s.Fatalf("%s\nreturned %s after %v\nwant     %s after %v", s.title(), name(err), span(s.returned), names(want), at)
 		}
 	}
 }
@@ -1023,7 +1115,7 @@ func (s *session) mustFail() {
 func (s *session) mustIdle() {
 	s.T().Helper()
 	s.Wait()
-	from, to := s.last+s.limits.Idle, s.Elapsed()+2*s.limits.Idle
+	from, to := s.last+s.limits.Idle, max(s.last, s.ended)+2*s.limits.Idle
 	s.pass(from - time.Millisecond - s.Elapsed())
 	s.mustGoOn()
 	s.pass(to - s.Elapsed())
@@ -1077,11 +1169,36 @@ func (s *session) mustBeClean() {
 
 // state is what became of Handle.
 func (s *session) state() string {
-	if s.isOver() {
-		return fmt.Sprintf("Handle returned %s after %v.", name(s.handle.Wait()), span(s.returned))
+	if !s.isOver() {
+		return "Who waits where:\n\n" + s.waiting()
 	}
-	return "Who waits where:\n\n" + s.Waiting()
+	text := fmt.Sprintf("Handle returned %s after %v.", name(s.handle.Wait()), span(s.returned))
+	if s.returned < s.Elapsed() {
+		text = fmt.Sprintf("Handle was already over: it returned %s after %v.", name(s.handle.Wait()), span(s.returned))
+	}
+	return text
 }
+
+// waiting is Waiting without the sides: what they wait for, the transcript says.
+func (s *session) waiting() string {
+	var text strings.Builder
+	ours := false
+	for line := range strings.Lines(s.Waiting()) {
+		if !strings.HasPrefix(line, "   ") { // a goroutine's name
+			ours = strings.Contains(line, listens) || strings.Contains(line, sends)
+		}
+		if !ours {
+			text.WriteString(line)
+		}
+	}
+	return strings.TrimRight(text.String(), "\n")
+}
+
+// Behind the name of a side: goroutines of the test's own.
+const (
+	listens = ", which listens"
+	sends   = ", which sends"
+)
 
 // title says how Handle was called.
 func (s *session) title() string {
@@ -1107,7 +1224,8 @@ type side struct {
 	near *end // the other end, which Handle has
 	deaf bool // does not listen, until listen is called
 
-	sent atomic.Int64 // by pour
+	hungUp bool         // has ended its stream
+	pours  atomic.Int64 // how many bytes, by pour
 
 	mu    sync.Mutex
 	heard []byte // and not yet looked at
@@ -1117,10 +1235,23 @@ type side struct {
 // end is an end of a connection as Handle gets it.
 type end struct {
 	*memnet.Conn
+	joined bool         // see Read
 	took   atomic.Int64 // what its Writes did
 	linger atomic.Bool  // SetLinger(0) was the last one
 	reset  atomic.Bool  // the first Close was a reset
 	closed atomic.Int64
+}
+
+// Read is that of the connection. If joined, it gives what it can together with
+// the end, as an io.Reader may, and a *tls.Conn does.
+func (e *end) Read(p []byte) (int, error) {
+	n, err := e.Conn.Read(p)
+	for e.joined && err == nil && n < len(p) {
+		var k int
+		k, err = e.Conn.Read(p[n:])
+		n += k
+	}
+	return n, err
 }
 
 func (e *end) Write(p []byte) (int, error) {
@@ -1152,7 +1283,7 @@ func (e *end) taken() int64 {
 // listen begins to read.
 func (x *side) listen() {
 	x.deaf = false
-	x.s.Go(x.name+", which listens", func() error {
+	x.s.Go(x.name+listens, func() error {
 		for buf := make([]byte, 64<<10); ; {
 			n, err := x.conn.Read(buf)
 			x.mu.Lock()
@@ -1178,11 +1309,11 @@ func (x *side) say(text string) {
 // pour sends a long text in pieces, in a goroutine of its own.
 func (x *side) pour(text string) {
 	x.s.last = x.s.Elapsed()
-	x.s.Go(x.name+", which sends", func() error {
+	x.s.Go(x.name+sends, func() error {
 		for rest := text; rest != ""; {
 			piece := rest[:min(len(rest), 4<<10)]
 			n, err := io.WriteString(x.conn, piece)
-			x.sent.Add(int64(n))
+			x.pours.Add(int64(n))
 			if err != nil {
 				return nil
 			}
@@ -1193,11 +1324,12 @@ func (x *side) pour(text string) {
 	x.s.Wait()
 }
 
-func (x *side) poured() int { return int(x.sent.Load()) }
+func (x *side) poured() int { return int(x.pours.Load()) }
 
 // hangUp ends its stream.
 func (x *side) hangUp() {
 	x.s.Wait()
+	x.s.ended, x.hungUp = x.s.Elapsed(), true
 	x.conn.CloseWrite()
 	x.s.Wait()
 }
@@ -1232,7 +1364,16 @@ func (x *side) mustHear(want string) {
 	if string(got) == want {
 		return
 	}
-	x.s.Fatalf("%s\nAfter %v, %s heard %s\n%s sent %s\n\n%s", x.s.title(), span(x.s.Elapsed()), x.name, against(got, []byte(want)), x.other().name, quote(want), x.s.state())
+	x.s.Fatalf("%s\nAfter %v, %s heard %s\nwant %s\n%s\n\n%s", x.s.title(), span(x.s.Elapsed()), x.name, against(got, []byte(want)), quote(want), x.sent(), x.s.state())
+}
+
+// sent says who has sent what the side should hear, and if it was after its own
+// end.
+func (x *side) sent() string {
+	if !x.hungUp {
+		return "That is what " + x.other().name + " sent."
+	}
+	return fmt.Sprintf("That is what %s sent after %s had ended its stream.", x.other().name, x.name)
 }
 
 // mustHearEnd wants the end of the stream, and nothing before it.
@@ -1285,13 +1426,16 @@ func (x *side) take() ([]byte, error) {
 }
 
 // mustFail wants that the side can send no more: the first Writes may still find
-// room somewhere.
+// room somewhere, until Handle is over.
 func (x *side) mustFail() {
 	x.s.T().Helper()
 	for range 4 {
-		x.s.Wait()
+		over := x.s.isOver()
 		if _, err := x.conn.Write([]byte("more\n")); err != nil {
 			return
+		}
+		if over {
+			x.s.Fatalf("%s\n%s takes no more. A Write to it failed, and Handle returned %s.\nBut %s can still send: its connection was closed without a reset.\nWant both reset.", x.s.title(), x.other().name, name(x.s.handle.Wait()), x.name)
 		}
 	}
 	x.s.Fatalf("%s\n%s takes no more, and %s can send on and on.\nWant its connection reset, once a Write has failed.\n\n%s", x.s.title(), x.other().name, x.name, x.s.state())

@@ -80,14 +80,19 @@ func Handle(ctx context.Context, client Conn, dial Dialer, limits Limits) (Count
 }
 
 // dialWithin calls dial with a context of its own: what limits the dialling must
-// not limit the connection.
+// not limit the connection. One that comes too late is reset.
 func dialWithin(ctx context.Context, dial Dialer, limit time.Duration) (Conn, error) {
 	if limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	return dial(ctx)
+	conn, err := dial(ctx)
+	if err == nil && ctx.Err() != nil {
+		reset(conn)
+		err = ctx.Err()
+	}
+	return conn, err
 }
 
 // pair is a client and its upstream.

@@ -101,13 +101,17 @@ func connect(ctx context.Context, dial Dialer, limit time.Duration) (Conn, error
 		defer t.Stop()
 	}
 	conn, err := dial(dialCtx)
-	if err != nil && ctx.Err() != nil {
+	if err == nil && dialCtx.Err() == nil {
+		return conn, nil
+	}
+	if err == nil {
+		conn.SetLinger(0)
+		conn.Close()
+	}
+	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err != nil {
-		return nil, errors.Join(ErrDial, err)
-	}
-	return conn, nil
+	return nil, errors.Join(ErrDial, err)
 }
 
 // watchman looks whether anything has moved since he last looked.

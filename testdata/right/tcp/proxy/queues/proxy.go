@@ -173,20 +173,41 @@ func (d *direction) write() {
 	}
 }
 
+// dialled does not wait for a dial that does not listen to its context.
 func dialled(ctx context.Context, dial Dialer, limit time.Duration) (Conn, error) {
 	if limit == 0 {
 		limit = 1<<63 - 1
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, ErrDial)
 	defer cancel()
-	conn, err := dial(ctx)
-	switch {
-	case err == nil:
-		return conn, nil
-	case ctx.Err() != nil:
-		return nil, errors.Join(context.Cause(ctx), err)
+	late := make(chan struct{})
+	made := make(chan attempt)
+	go func() {
+		conn, err := dial(ctx)
+		select {
+		case made <- attempt{conn, err}:
+		case <-late:
+			if err == nil {
+				abort(conn)
+			}
+		}
+	}()
+	select {
+	case a := <-made:
+		if a.err != nil {
+			return nil, errors.Join(ErrDial, a.err, context.Cause(ctx))
+		}
+		return a.conn, nil
+	case <-ctx.Done():
+		close(late)
+		return nil, context.Cause(ctx)
 	}
-	return nil, errors.Join(ErrDial, err)
+}
+
+// attempt is what dialling gave.
+type attempt struct {
+	conn Conn
+	err  error
 }
 
 func abort(c Conn) {

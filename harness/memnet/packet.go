@@ -59,11 +59,14 @@ func (p *PacketConn) opError(op string, addr net.Addr, err error) error {
 
 // ReadFrom is that of a net.PacketConn. What does not fit into b is lost, with
 // a nil error, as with the kernel; an empty datagram gives 0 and a nil error.
-func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
+func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) { return p.readFrom(b, "ReadFrom") }
+
+// readFrom is ReadFrom under the name that the caller knows.
+func (p *PacketConn) readFrom(b []byte, call string) (int, net.Addr, error) {
 	scribble(b)
-	d, err := p.read()
+	d, err := p.read(call)
 	if err != nil {
-		p.net.spin(&p.reads, "Read of the "+p.label(), err)
+		p.net.spin(&p.reads, call+" of the "+p.label(), err)
 		return 0, nil, p.opError("read", p.RemoteAddr(), err)
 	}
 	return copy(b, d.payload), net.UDPAddrFromAddrPort(d.from), nil
@@ -75,11 +78,11 @@ func (p *PacketConn) Read(b []byte) (int, error) {
 		p.net.spin(&p.reads, "Read of the "+p.label(), nil)
 		return 0, nil
 	}
-	n, _, err := p.ReadFrom(b)
+	n, _, err := p.readFrom(b, "Read")
 	return n, err
 }
 
-func (p *PacketConn) read() (*datagram, error) {
+func (p *PacketConn) read(call string) (*datagram, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.use()
@@ -89,7 +92,7 @@ func (p *PacketConn) read() (*datagram, error) {
 		case p.closed:
 			return nil, net.ErrClosed
 		case p.readBy.passed():
-			p.log.add(p.net.words(p.party, "%s: Read gives up at its deadline"))
+			p.log.add(p.net.words(p.party, "%s: "+call+" gives up at its deadline"))
 			return nil, os.ErrDeadlineExceeded
 		case p.refused:
 			p.refused = false
@@ -100,7 +103,7 @@ func (p *PacketConn) read() (*datagram, error) {
 			p.net.order() // counts: see Events
 			return d, nil
 		}
-		w = p.wait(w, "Read", p)
+		w = p.wait(w, call, p)
 	}
 }
 

@@ -89,7 +89,7 @@ since 0s on the clock, without a deadline:
 			p.ReadFrom(nil)
 			go echo.Packets(p)
 		}, `
-Read of the socket 127.0.0.1:53,
+ReadFrom of the socket 127.0.0.1:53,
 since 0s on the clock, without a deadline:
   no datagram came after the first 1
   at katas/tcp/echo/echo.go:43, in echo.Packets`},
@@ -402,7 +402,7 @@ var transcripts = []play{
            client                     resolver                  stranger
            127.0.0.1:40001          127.0.0.1:53           127.0.0.1:666
        0s  ├─────── "question 1" ───────✗│ lost                        │
-    300ms  client: Read gives up at its deadline
+    300ms  client: ReadFrom gives up at its deadline
     300ms  ├─────── "question 2" ───────▶│ arrives 305ms               │
     305ms  ├─────── "question 2" ───────▶│ sent 300ms                  │
     305ms  │◀────────────────────── "question 3" ──────────────────────┤

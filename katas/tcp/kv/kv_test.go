@@ -359,7 +359,8 @@ func TestEndlessLine(t *testing.T) {
 		if more := held() - before; more > room {
 			s.Fatalf("%s\nclient 1 has sent 8 MiB, and no newline yet.\nThat takes %d KiB of memory, want %d at most: the line is %d bytes longer than\nit may be.", s.title(), more>>10, room>>10, 8<<20-s.limits.Line)
 		}
-		c.note(`sends 8 MiB of "x", and then`)
+		c.note(`sends 8 MiB of "x", and no newline yet`)
+		c.mustHear()
 		c.say("\nGET " + key + "\n")
 		c.mustHear("ERR too-long", "VALUE "+value)
 	})
@@ -435,24 +436,43 @@ func TestNoLimit(t *testing.T) {
 	})
 }
 
-// A client that asks and does not read: 512 bytes find room on the way to it.
+// A client that asks and does not read: little finds room on the way to it.
+// Its last reply comes when those before it have just filled a buffer, of a size
+// that people may choose, so that the last one has no room there.
 func TestDeaf(t *testing.T) {
-	bubble.Run(t, 11, func(b *bubble.B) {
-		b.Net.Buffer = 512
-		d := draw.From(b.R)
-		s := startWith(b, d, kv.Limits{Line: 5000, Keys: 100})
-		key, value := d.Word(), strings.Repeat(d.Word(), 500)
-		c := s.dial()
-		c.mustTell("SET "+key+" "+value, "OK")
+	sizes := []int{512, 1000, 1024, 2048, 4096, 8192, 10_000, 16 << 10, 32 << 10, 64 << 10, 128 << 10}
+	for _, tt := range []struct{ why, last string }{
+		{"the second value", "GET K"},
+		{"the reply to a SET", "SET W V"},
+		{"the reply to a DEL", "DEL W"},
+		{"the reply to a SET for which there is no room", "SET N V"},
+	} {
+		for _, size := range sizes {
+			t.Run(fmt.Sprintf("%s behind %d bytes", tt.why, size), func(t *testing.T) {
+				bubble.Run(t, 11, func(b *bubble.B) {
+					b.Net.Buffer = size / 4
+					d := draw.From(b.R)
+					s := startWith(b, d, kv.Limits{Line: size + 100, Keys: 2})
+					words := d.Words(4)
+					key, other, none, value := words[0], words[1], words[2], words[3]
+					long := strings.Repeat("x", size-len("VALUE \n")-d.Between(0, 2))
+					c := s.dial()
+					c.mustTell("SET "+key+" "+long, "OK")
+					c.mustTell("SET "+other+" "+value, "OK")
 
-		deaf := s.connect()
-		deaf.say(strings.Repeat("GET "+key+"\n", 3))
-		c.mustTell("GET "+key, "VALUE "+value)
-		c.mustTell("SET "+d.Word()+" "+d.Word(), "OK")
-		c.mustTell("SET "+key+" "+d.Word(), "OK")
-		c.mustTell("DEL "+key, "OK")
-		s.dial().mustTell("GET "+key, "NONE")
-	})
+					deaf := s.connect()
+					deaf.note("does not read what it hears")
+					deaf.say("GET " + key + "\n" + strings.NewReplacer("K", key, "W", other, "N", none, "V", value).Replace(tt.last) + "\n")
+					c.mustTell("SET "+other+" "+key, "OK")
+					c.mustTell("GET "+other, "VALUE "+key)
+					c.mustTell("SET "+none+" "+key, "ERR full")
+					c.mustTell("GET "+key, "VALUE "+long)
+					c.mustTell("DEL "+other, "OK")
+					s.dial().mustTell("GET "+other, "NONE")
+				})
+			})
+		}
+	}
 }
 
 // Many values, of all sizes, from clients that come and go (bufio.Scanner,
@@ -506,6 +526,7 @@ func TestWhole(t *testing.T) {
 		slow.say("GET " + key + "\n")
 		c.mustTell("SET "+key+" "+values[1], "OK")
 		c.mustTell("SET "+key+" "+values[2], "OK")
+		slow.mustServe()
 		got, err := bufio.NewReader(slow.conn).ReadString('\n')
 		for _, value := range values {
 			if got == "VALUE "+value+"\n" {
@@ -531,6 +552,7 @@ func TestBacklog(t *testing.T) {
 		values := []string{d.Text(len(key)), d.Text(len(key) + 1)}
 
 		c := s.connect()
+		c.note("sends commands, until nobody reads them, and does not read")
 		pairs := all / len("SET  \nGET \n"+key+values[0]+key)
 		var sent atomic.Int64
 		sending := s.Go("the client, which sends", func() error {
@@ -545,8 +567,9 @@ func TestBacklog(t *testing.T) {
 		})
 		s.Wait()
 		if n := sent.Load(); n > room {
-			s.Fatalf("%s\nclient 1 has sent %d KiB of commands, and you have taken them all. It has not\nread one reply.\nWant %d KiB taken at most, and the rest when it reads.", s.title(), n>>10, room>>10)
+			s.Fatalf("%s\n\nYou have read %d KiB of commands, and it has not read one reply.\nWant %d KiB read at most, and the rest when it reads.", s.dialogue(), n>>10, room>>10)
 		}
+		c.mustServe()
 		in := bufio.NewReader(c.conn)
 		for i := range 2 * pairs {
 			want := "OK\n"
@@ -554,11 +577,42 @@ func TestBacklog(t *testing.T) {
 				want = "VALUE " + values[i/2%2] + "\n"
 			}
 			if got, err := in.ReadString('\n'); got != want || err != nil {
-				s.Fatalf("%s\nclient 1 sent commands until nobody took them, and then began to read.\nreply %d is %s (error: %v)\nwant        %s", s.title(), i+1, quote(got), err, quote(want))
+				s.Fatalf("%s\nclient 1  begins to read\n\nreply %d is %s (error: %v)\nwant        %s", s.dialogue(), i+1, quote(got), err, quote(want))
 			}
 		}
 		if err := sending.Wait(); err != nil {
 			s.Fatalf("%s\nclient 1 could not send all of its commands: %v", s.title(), err)
+		}
+	})
+}
+
+// A client that asks for much in few words and does not read: 500 times a value
+// of 30,000 bytes. Two MiB are left for what holds the replies, as a bytes.Buffer
+// that has just grown (CVE-2025-21605).
+func TestReplies(t *testing.T) {
+	const (
+		times = 500
+		room  = 1 << 20
+	)
+	bubble.Run(t, 13, func(b *bubble.B) {
+		d := draw.From(b.R)
+		s := startWith(b, d, kv.Limits{Line: 40_000, Keys: 100})
+		key, value := d.Word(), strings.Repeat("x", 30_000)
+		s.dial().mustTell("SET "+key+" "+value, "OK")
+		before := held()
+		c := s.connect()
+		c.note(fmt.Sprintf("sends %q, %d times, and does not read", "GET "+key+"\n", times))
+		io.WriteString(c.conn, strings.Repeat("GET "+key+"\n", times))
+		s.Wait()
+		if more := held() - before; more > room+2<<20 {
+			s.Fatalf("%s\n\nThat takes %d KiB of memory. Want %d KiB of replies held at most, and the\nrest when it reads: else a stranger says how much memory you need.", s.dialogue(), more>>10, room>>10)
+		}
+		c.mustServe()
+		in := bufio.NewReader(c.conn)
+		for i := range times {
+			if got, err := in.ReadString('\n'); got != "VALUE "+value+"\n" || err != nil {
+				s.Fatalf("%s\nclient 2  begins to read\n\nreply %d is %s (error: %v)\nwant        %s", s.dialogue(), i+1, quote(got), err, quote("VALUE "+value+"\n"))
+			}
 		}
 	})
 }
@@ -620,8 +674,9 @@ func TestEnd(t *testing.T) {
 			c := s.dial()
 			c.say("GET " + s.d.Word() + "\n")
 			c.mustHear("NONE")
-			c.conn.Write([]byte(s.fill("SET "+s.d.Word()+" ", 5000)))
+			c.say(s.fill("SET "+s.d.Word()+" ", 5000))
 			c.hangUp()
+			c.mustHear()
 			c.mustReturn(nil)
 		})
 	})
@@ -716,18 +771,20 @@ func TestClose(t *testing.T) {
 
 const many = 8 // clients at once
 
-// Keys, and many who delete all of them.
+// Keys, and many who delete all of them, in the same order: who is behind has
+// less to do, and catches up, until several are at the same key.
 func TestDelOnce(t *testing.T) {
 	bubble.Run(t, 16, func(b *bubble.B) {
+		b.Net.Buffer = 1 << 20
 		d := draw.From(b.R)
-		s := startWith(b, d, kv.Limits{Line: 100, Keys: 1000})
-		keys := d.Words(d.Between(500, 700))
+		s := startWith(b, d, kv.Limits{Line: 100, Keys: 5000})
+		var keys []string
+		for i, word := 0, d.Word(); i < d.Between(4000, 4400); i++ {
+			keys = append(keys, word+strconv.Itoa(i))
+		}
 		s.call().askAll(commands("SET %s here", keys))
 		told := make([][]string, many)
-		s.atOnce(func(i int, c *caller) (err error) {
-			told[i], err = c.askAll(commands("DEL %s", keys))
-			return err
-		})
+		s.atOnce(many, func(i int, c *caller) { told[i] = c.askAll(commands("DEL %s", keys)) })
 		for i, key := range keys {
 			var replies []string
 			oks := 0
@@ -754,19 +811,41 @@ func TestFullAtOnce(t *testing.T) {
 		for limit := n; limit < n+5; limit++ { // some of them no multiple of many
 			s := startWith(b, d, kv.Limits{Line: 100, Keys: limit})
 			var oks atomic.Int64
-			s.atOnce(func(i int, c *caller) error {
-				replies, err := c.askAll(commands("SET %s here", keys[i*each:(i+1)*each]))
-				for _, reply := range replies {
+			s.atOnce(many, func(i int, c *caller) {
+				for _, reply := range c.askAll(commands("SET %s here", keys[i*each:(i+1)*each])) {
 					if reply == "OK" {
 						oks.Add(1)
 					}
 				}
-				return err
 			})
 			if n := int(oks.Load()); n != limit {
 				s.Fatalf("%s\n%d clients said SET at once, each of %d keys of its own.\n%d of %d were answered \"OK\", want %d.", s.title(), many, each, n, len(keys), limit)
 			}
 		}
+	})
+}
+
+// Room for one key, and some who take it in turns: whoever has it sees nobody
+// else's.
+func TestOneRoom(t *testing.T) {
+	const (
+		some   = 4
+		rounds = 1500
+	)
+	bubble.Run(t, 16, func(b *bubble.B) {
+		b.Net.Buffer = 1 << 20
+		s := startWith(b, draw.From(b.R), kv.Limits{Line: 100, Keys: 1})
+		keys := s.d.Words(some)
+		s.atOnce(some, func(i int, c *caller) {
+			others := slices.Concat(keys[i+1:], keys[:i])
+			round := slices.Concat([]string{"SET " + keys[i] + " here"}, commands("GET %s", others), []string{"DEL " + keys[i]})
+			replies := c.askAll(slices.Repeat(round, rounds))
+			for told := range slices.Chunk(replies, len(round)) {
+				if got := told[1 : 1+len(others)]; told[0] == "OK" && slices.ContainsFunc(got, func(reply string) bool { return reply != "NONE" }) {
+					s.Fatalf("%s, and %d clients at once, each with a key of its own.\nOne said %q\nit heard %q\nWant \"NONE\" of the keys of others, from its OK to its DEL: there is room for one.", s.title(), some, round, told)
+				}
+			}
+		})
 	})
 }
 
@@ -776,19 +855,17 @@ func TestOwnKeys(t *testing.T) {
 		const each = 100
 		s := start(b)
 		keys := s.d.Words(many)
-		s.atOnce(func(i int, c *caller) error {
+		s.atOnce(many, func(i int, c *caller) {
 			var lines, want []string
 			for n := range each {
 				lines = append(lines, fmt.Sprintf("SET %s %d", keys[i], n), "GET "+keys[i], "DEL "+keys[i])
 				want = append(want, "OK", fmt.Sprintf("VALUE %d", n), "OK")
 			}
-			replies, err := c.askAll(lines)
-			for n, reply := range replies {
+			for n, reply := range c.askAll(lines) {
 				if reply != want[n] {
-					return fmt.Errorf("each said SET, GET and DEL, %d times, of a key of its own.\nOne said %q, and was answered %q.\nWant %q: nobody else uses that key", each, lines[n], reply, want[n])
+					s.Fatalf("%s, and %d clients at once.\nEach said SET, GET and DEL, %d times, of a key of its own.\nOne said %q, and was answered %q.\nWant %q: nobody else uses that key.", s.title(), many, each, lines[n], reply, want[n])
 				}
 			}
-			return err
 		})
 	})
 }
@@ -803,31 +880,26 @@ func TestCount(t *testing.T) {
 		begin := s.call()
 		begin.ask("SET " + counter + " 0")
 		begin.ask("SET " + token + " here")
-		s.atOnce(func(_ int, c *caller) error {
+		s.atOnce(many, func(_ int, c *caller) {
 			for n := 0; n < each; {
-				reply, err := c.ask("DEL " + token)
-				if err != nil {
-					return err
-				}
-				if reply != "OK" {
+				if c.ask("DEL "+token) != "OK" {
 					if s.Elapsed() > time.Minute {
-						return fmt.Errorf("all say DEL %s, and nobody is answered OK: it is lost, although it was set", token)
+						s.Fatalf("%s, and %d clients at once.\nAll say DEL %s, and nobody is answered OK: it is lost, although it was set.", s.title(), many, token)
 					}
 					<-time.After(time.Millisecond)
 					continue
 				}
 				n++
-				reply, _ = c.ask("GET " + counter)
+				reply := c.ask("GET " + counter)
 				number, err := strconv.Atoi(strings.TrimPrefix(reply, "VALUE "))
 				if err != nil {
-					return fmt.Errorf("GET %s was answered %s, want VALUE and a number", counter, quote(reply))
+					s.Fatalf("%s, and %d clients at once.\nGET %s was answered %s, want VALUE and a number.", s.title(), many, counter, quote(reply))
 				}
 				c.ask(fmt.Sprintf("SET %s %d", counter, number+1))
 				c.ask("SET " + token + " here")
 			}
-			return nil
 		})
-		if reply, _ := begin.ask("GET " + counter); reply != fmt.Sprintf("VALUE %d", many*each) {
+		if reply := begin.ask("GET " + counter); reply != fmt.Sprintf("VALUE %d", many*each) {
 			s.Fatalf("%s\n%d clients count to %d together. Each deletes the key %s before it\nreads the number and stores the next one, and sets it again afterwards.\nAt the end GET %s is answered %s, want \"VALUE %d\".", s.title(), many, many*each, token, counter, quote(reply), many*each)
 		}
 	})
@@ -841,29 +913,28 @@ func TestNeverBack(t *testing.T) {
 		key := s.d.Word()
 		var sent, answered, seen atomic.Int64 // the greatest number so far
 		s.call().ask("SET " + key + " 0")
-		s.atOnce(func(i int, c *caller) error {
+		s.atOnce(many, func(i int, c *caller) {
 			if i == 0 {
 				for n := int64(1); n <= last; n++ {
 					sent.Store(n)
-					if reply, err := c.ask(fmt.Sprintf("SET %s %d", key, n)); reply != "OK" {
-						return fmt.Errorf("SET %s %d was answered %s (error: %v), want \"OK\"", key, n, quote(reply), err)
+					if reply := c.ask(fmt.Sprintf("SET %s %d", key, n)); reply != "OK" {
+						s.Fatalf("%s, and %d clients at once.\nSET %s %d was answered %s, want \"OK\".", s.title(), many, key, n, quote(reply))
 					}
 					answered.Store(n)
 				}
-				return nil
+				return
 			}
 			for answered.Load() < last {
 				atLeast := max(answered.Load(), seen.Load())
-				reply, _ := c.ask("GET " + key)
+				reply := c.ask("GET " + key)
 				atMost := sent.Load()
 				n, err := strconv.ParseInt(strings.TrimPrefix(reply, "VALUE "), 10, 64)
 				if err != nil || n < atLeast || n > atMost {
-					return fmt.Errorf("one says SET %s 1, SET %s 2 and so on, one after the other, and the others say\nGET %s. Such a GET was answered %s.\nWant %d to %d: that much was known before it was sent, and sent before it was answered", key, key, key, quote(reply), atLeast, atMost)
+					s.Fatalf("%s, and %d clients at once.\nOne says SET %s 1, SET %s 2 and so on, one after the other, and the others say\nGET %s. Such a GET was answered %s.\nWant %d to %d: that much was known before it was sent, and sent before it was\nanswered.", s.title(), many, key, key, key, quote(reply), atLeast, atMost)
 				}
 				for old := seen.Load(); n > old && !seen.CompareAndSwap(old, n); old = seen.Load() {
 				}
 			}
-			return nil
 		})
 	})
 }
@@ -879,7 +950,7 @@ func TestLoopback(t *testing.T) {
 		for range many {
 			key, value := d.Word(), d.Text(d.Between(50, 500))
 			client, conn := l.Pipe()
-			l.Go("Handle(conn)", func() error {
+			handle := l.Go("Handle(conn)", func() error {
 				defer conn.Close() // so that nobody waits: TestClose is about that
 				return server.Handle(conn)
 			})
@@ -891,7 +962,7 @@ func TestLoopback(t *testing.T) {
 					client.CloseWrite()
 				}()
 				if got, err := io.ReadAll(client); string(got) != want {
-					return fmt.Errorf("a client sent %s, and then ended its stream.\nit heard %s (error: %v)\nwant     %s", quote(said), quote(string(got)), err, quote(want))
+					return fmt.Errorf("a client sent %s, and then ended its stream.\nit heard %s (error: %v)\nwant     %s\nHandle(conn) has returned: %v", quote(said), quote(string(got)), err, quote(want), handle.Wait())
 				}
 				return nil
 			}))
@@ -1067,7 +1138,7 @@ func (c *client) listen() {
 // say sends text, and waits until all has happened that can.
 func (c *client) say(text string) {
 	c.T().Helper()
-	c.tell(c.name, quote(text))
+	c.tell(c.name, c.measured(text))
 	c.sent.WriteString(text)
 	sending := c.Go(c.name+", which sends", func() error {
 		_, err := io.WriteString(c.conn, text)
@@ -1080,6 +1151,19 @@ func (c *client) say(text string) {
 	if err := sending.Wait(); err != nil {
 		c.Fatalf("%s\n\nThat cannot be sent: %v\n%s", c.dialogue(), err, c.state())
 	}
+}
+
+// measured is quote, and how long a line is that is about as long as it may be.
+func (s *server) measured(text string) string {
+	line, ended := strings.CutSuffix(text, "\n")
+	n, limit := len(strings.TrimSuffix(line, "\r")), s.limits.Line
+	if !ended || strings.Contains(line, "\n") || limit == 0 || n < limit {
+		return quote(text)
+	}
+	if n == limit {
+		return fmt.Sprintf("%s (%d bytes without its end)", quote(text), n)
+	}
+	return fmt.Sprintf("%s (%d bytes without its end, %d more than Limits.Line)", quote(text), n, n-limit)
 }
 
 // tell adds a line to the dialogue.
@@ -1127,6 +1211,9 @@ func (c *client) mustHear(want ...string) {
 		return
 	}
 	text := fmt.Sprintf("%s\n%-9s %s\n%-9s %s", c.dialogue(), "you", quote(heard), "want", quote(wanted))
+	if code, ok := strings.CutPrefix(wanted, "ERR "); ok && len(want) == 1 {
+		text += fmt.Sprintf(", or %q and words", "ERR "+strings.TrimSuffix(code, "\n")+" ")
+	}
 	switch {
 	case len(want) > 1:
 		text += difference(got, want)
@@ -1198,6 +1285,14 @@ func (c *client) mustReturn(want error) {
 	}
 }
 
+// mustServe wants Handle not to have returned, as long as the client goes on.
+func (c *client) mustServe() {
+	c.T().Helper()
+	if c.Wait(); c.handle.Returned() {
+		c.Fatalf("%s\n\n%s has not ended its stream. %s", c.dialogue(), c.name, c.state())
+	}
+}
+
 // mustHearEnd wants the client to know that there is no more to come.
 func (c *client) mustHearEnd() {
 	c.T().Helper()
@@ -1216,33 +1311,31 @@ func (c *client) state() string {
 
 // caller is a client that waits for the reply to each line.
 type caller struct {
-	conn *memnet.Conn
-	in   *bufio.Reader
+	*server
+	conn   *memnet.Conn
+	in     *bufio.Reader
+	handle *bubble.Call
 }
 
 // ask sends a line and returns the reply, without its newline.
-func (c *caller) ask(line string) (string, error) {
-	if _, err := io.WriteString(c.conn, line+"\n"); err != nil {
-		return "", err
-	}
-	reply, err := c.in.ReadString('\n')
-	return strings.TrimSuffix(codes(reply), "\n"), err
-}
+func (c *caller) ask(line string) string { return c.askAll([]string{line})[0] }
 
 // askAll sends lines in one piece and returns the replies.
-func (c *caller) askAll(lines []string) ([]string, error) {
-	if _, err := io.WriteString(c.conn, strings.Join(lines, "\n")+"\n"); err != nil {
-		return nil, err
-	}
+func (c *caller) askAll(lines []string) []string {
+	c.T().Helper()
+	_, err := io.WriteString(c.conn, strings.Join(lines, "\n")+"\n")
 	replies := make([]string, len(lines))
 	for i := range replies {
-		reply, err := c.in.ReadString('\n')
+		var reply string
+		if err == nil {
+			reply, err = c.in.ReadString('\n')
+		}
 		if err != nil {
-			return nil, err
+			c.Fatalf("%s\n%q was not answered: %v\nHandle(conn) has returned: %v", c.title(), lines[i], err, c.handle.Wait())
 		}
 		replies[i] = strings.TrimSuffix(codes(reply), "\n")
 	}
-	return replies, nil
+	return replies
 }
 
 // commands makes one of each key.
@@ -1257,24 +1350,26 @@ func commands(format string, keys []string) []string {
 // call has Handle called for a new caller.
 func (s *server) call() *caller {
 	conn, end := s.Net.Pipe()
-	s.Go("Handle(conn)", func() error { return s.kv.Handle(end) })
-	return &caller{conn, bufio.NewReader(conn)}
+	return &caller{s, conn, bufio.NewReader(conn), s.Go("Handle(conn)", func() error {
+		defer end.Close() // so that nobody waits: TestClose is about that
+		return s.kv.Handle(end)
+	})}
 }
 
-// atOnce has many new callers do something at the same time, and waits for them.
-// What they send first comes to all calls of Handle at the same moment.
-func (s *server) atOnce(do func(i int, c *caller) error) {
+// atOnce has n new callers do something at the same time, and waits for them.
+// What they send first comes to all calls of Handle at the same moment. With more
+// threads than cores, the system takes turns between them, wherever they are.
+func (s *server) atOnce(n int, do func(i int, c *caller)) {
 	s.T().Helper()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(4, runtime.GOMAXPROCS(0))))
 	s.Net.Disturb(memnet.FromDialer(), memnet.MustParse("stall 0 1ms"))
 	var calls []*bubble.Call
-	for i := range many {
+	for i := range n {
 		c := s.call()
-		calls = append(calls, s.Go("a client", func() error { return do(i, c) }))
+		calls = append(calls, s.Go("a client", func() error { do(i, c); return nil }))
 	}
 	for _, call := range calls {
-		if err := call.Wait(); err != nil {
-			s.Fatalf("%s, and %d clients at once.\n%v", s.title(), many, err)
-		}
+		call.Wait()
 	}
 }
 

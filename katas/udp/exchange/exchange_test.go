@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -128,8 +129,9 @@ func TestSchedule(t *testing.T) {
 		bubble.Run(t, 3, func(b *bubble.B) {
 			s := serve(b, answers(1, "noon", time.Minute))
 			c := s.ask(b.Context(), s.socket(), "time?", exchange.Schedule{Max: time.Second})
-			c.mustAnswer("noon", time.Minute)
+			s.pass(2 * time.Minute)
 			c.mustTry(0)
+			c.mustAnswer("noon", time.Minute)
 		})
 	})
 }
@@ -237,8 +239,10 @@ func TestStranger(t *testing.T) {
 			bubble.Run(t, 6, func(b *bubble.B) {
 				stranger := strangerAt(b, tt.stranger)
 				s := serve(b, func(q *query) {
-					stranger.WriteTo(q.with("no!!"), q.from)
-					q.answerAfter(200*time.Millisecond, "noon")
+					q.once(func() {
+						stranger.WriteTo(q.with("no!!"), q.from)
+						q.answerLastAfter(200*time.Millisecond, "noon")
+					})
 				})
 				s.ask(b.Context(), s.socket(), "time?", second).mustAnswer("noon", 200*time.Millisecond)
 			})
@@ -249,7 +253,9 @@ func TestStranger(t *testing.T) {
 			ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
 			defer cancel()
 			stranger := strangerAt(b, "127.0.0.1:666")
-			s := serve(b, func(q *query) { stranger.WriteTo(q.with("no!!"), q.from) })
+			s := serve(b, func(q *query) {
+				q.once(func() { stranger.WriteTo(q.with("no!!"), q.from) })
+			})
 			s.ask(ctx, s.socket(), "time?", second).mustFail(context.DeadlineExceeded, 5*time.Second)
 		})
 	})
@@ -300,8 +306,10 @@ func TestNoAnswer(t *testing.T) {
 				var id []byte
 				s := serve(b, func(q *query) {
 					id = q.msg[:2]
-					q.send(tt.msg(q))
-					q.answerAfter(200*time.Millisecond, "noon")
+					q.once(func() {
+						q.send(tt.msg(q))
+						q.answerLastAfter(200*time.Millisecond, "noon")
+					})
 				})
 				conn := s.socket()
 				// A kernel leaves in the buffer what it does not write: perhaps an id.
@@ -318,11 +326,9 @@ func TestNoAnswer(t *testing.T) {
 	t.Run("an answer to the first try, during the second", func(t *testing.T) {
 		bubble.Run(t, 7, func(b *bubble.B) {
 			s := serve(b, func(q *query) {
-				switch q.number {
-				case 1:
+				if q.number == 1 {
 					q.answerAfter(1500*time.Millisecond, "early")
-				case 2:
-					q.answerAfter(700*time.Millisecond, "noon")
+					q.answerLastAfter(1700*time.Millisecond, "noon")
 				}
 			})
 			if c := s.ask(b.Context(), s.socket(), "time?", second); !c.sameIDs() {
@@ -336,11 +342,10 @@ func TestNoAnswer(t *testing.T) {
 				const at = 3500 * time.Millisecond
 				switch q.number {
 				case 1:
-					q.answerAfter(at-q.at+20*time.Millisecond, "first")
+					q.answerAfter(at+20*time.Millisecond, "first")
+					q.answerLastAfter(at+50*time.Millisecond, "third")
 				case 2:
 					q.answerAfter(at-q.at, "second")
-				case 3:
-					q.answerAfter(at-q.at+50*time.Millisecond, "third")
 				}
 			})
 			if c := s.ask(b.Context(), s.socket(), "time?", second); !c.sameIDs() {
@@ -348,24 +353,15 @@ func TestNoAnswer(t *testing.T) {
 			}
 		})
 	})
-	t.Run("a server that takes a second and a half for each", func(t *testing.T) {
-		bubble.Run(t, 7, func(b *bubble.B) {
-			s := serve(b, func(q *query) {
-				q.answerAfter(1500*time.Millisecond, fmt.Sprintf("answer to try %d", q.number))
-			})
-			if c := s.ask(b.Context(), s.socket(), "time?", second); !c.sameIDs() {
-				c.mustAnswer("answer to try 2", 2500*time.Millisecond)
-			}
-		})
-	})
 	t.Run("an answer to the question before, asked from the same port", func(t *testing.T) {
 		bubble.Run(t, 7, func(b *bubble.B) {
 			s := serve(b, func(q *query) {
-				if q.number == 1 {
+				switch q.number {
+				case 1:
 					q.answer("an answer to one")
 					q.answerAfter(time.Minute+100*time.Millisecond, "an answer to one")
-				} else {
-					q.answerAfter(200*time.Millisecond, "an answer to two")
+				case 2:
+					q.answerLastAfter(200*time.Millisecond, "an answer to two")
 				}
 			})
 			first := s.ask(b.Context(), s.socketAt("127.0.0.1:4053"), "one", second)
@@ -413,6 +409,30 @@ func TestNoise(t *testing.T) {
 			c := s.ask(b.Context(), s.socket(), "time?", second)
 			c.mustAnswer("noon", 4*time.Second)
 			c.mustTry(0, time.Second, 3*time.Second)
+		})
+	})
+	t.Run("a server that takes a second and a half for each", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			s := serve(b, func(q *query) {
+				q.answerAfter(1500*time.Millisecond, fmt.Sprintf("answer to try %d", q.number))
+			})
+			if c := s.ask(b.Context(), s.socket(), "time?", second); !c.sameIDs() {
+				c.mustAnswer("answer to try 2", 2500*time.Millisecond)
+			}
+		})
+	})
+	t.Run("one for each question", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			stranger := strangerAt(b, "127.0.0.1:666")
+			s := serve(b, func(q *query) {
+				stranger.WriteTo(q.with("no!!"), q.from)
+				if q.number == 2 {
+					q.answerAfter(200*time.Millisecond, "noon")
+				}
+			})
+			c := s.ask(b.Context(), s.socket(), "time?", second)
+			c.mustAnswer("noon", 1200*time.Millisecond)
+			c.mustTry(0, time.Second)
 		})
 	})
 	t.Run("two hundred at once", func(t *testing.T) {
@@ -653,18 +673,28 @@ func TestBorrowed(t *testing.T) {
 			}
 		})
 	})
-	t.Run("a deadline from before", func(t *testing.T) {
-		bubble.Run(t, 12, func(b *bubble.B) {
-			s := serve(b, answers(2, "noon", 200*time.Millisecond))
-			conn := s.socket()
-			b.Net.Note("conn has a deadline for reading, now")
-			conn.SetReadDeadline(time.Now())
-			c := s.ask(b.Context(), conn, "time?", second)
-			c.mustAnswer("noon", 1200*time.Millisecond)
-			s.leave()
-			c.mustBeFree("Then")
+	for _, tt := range []struct {
+		why      string
+		schedule exchange.Schedule
+		tries    []time.Duration
+	}{
+		{"a deadline from before", second, []time.Duration{0, time.Second}},
+		{"a deadline from before, and one try", exchange.Schedule{}, []time.Duration{0}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 12, func(b *bubble.B) {
+				s := serve(b, answers(len(tt.tries), "noon", 200*time.Millisecond))
+				conn := s.socket()
+				b.Net.Note("conn has a deadline for reading, now")
+				conn.SetReadDeadline(time.Now())
+				c := s.ask(b.Context(), conn, "time?", tt.schedule)
+				c.mustAnswer("noon", tt.tries[len(tt.tries)-1]+200*time.Millisecond)
+				c.mustTry(tt.tries...)
+				s.leave()
+				c.mustBeFree("Then")
+			})
 		})
-	})
+	}
 }
 
 // ways are the ways out of Exchange.
@@ -868,6 +898,9 @@ type server struct {
 	conn  *memnet.PacketConn // nil when nobody is there
 	addr  net.Addr
 	heard []*query
+	last  atomic.Pointer[query] // of heard
+	once  time.Duration         // when once did something, or -1
+	flood atomic.Bool           // there are too many tries for ids to be worth reading
 }
 
 // query is a datagram that came to the server.
@@ -883,8 +916,8 @@ type query struct {
 func serve(b *bubble.B, reply func(q *query)) *server { return serveAt(b, "127.0.0.1:53", reply) }
 
 func serveAt(b *bubble.B, addr string, reply func(q *query)) *server {
-	b.Net.Describe = describe
-	s := &server{B: b, conn: listen(b, addr)}
+	s := &server{B: b, conn: listen(b, addr), once: -1}
+	b.Net.Describe = s.describe
 	s.addr = s.conn.LocalAddr()
 	b.Net.Name(s.addr, "server")
 	b.Go("the server", func() error {
@@ -895,6 +928,7 @@ func serveAt(b *bubble.B, addr string, reply func(q *query)) *server {
 			}
 			q := &query{s, len(s.heard) + 1, b.Elapsed(), from, bytes.Clone(buf[:n])}
 			s.heard = append(s.heard, q)
+			s.last.Store(q)
 			reply(q)
 		}
 	})
@@ -903,8 +937,8 @@ func serveAt(b *bubble.B, addr string, reply func(q *query)) *server {
 
 // nobody is a server that is not there.
 func nobody(b *bubble.B) *server {
-	b.Net.Describe = describe
 	s := &server{B: b, addr: udp("127.0.0.1:53")}
+	b.Net.Describe = s.describe
 	b.Net.Name(s.addr, "nobody")
 	return s
 }
@@ -952,6 +986,20 @@ func (q *query) answerAfter(d time.Duration, text string) {
 	time.AfterFunc(d, func() { q.answer(text) })
 }
 
+// answerLastAfter answers the last question that has come by then.
+func (q *query) answerLastAfter(d time.Duration, text string) {
+	time.AfterFunc(d, func() { q.s.last.Load().answer(text) })
+}
+
+// once does it once at each instant: who asks again because of it is not kept at
+// it for ever.
+func (q *query) once(do func()) {
+	if q.s.once != q.at {
+		q.s.once = q.at
+		do()
+	}
+}
+
 func (q *query) send(msg []byte) { q.s.conn.WriteTo(msg, q.from) }
 
 // make sends a datagram that does not count every 77 ms, from the server's own
@@ -982,6 +1030,7 @@ type socket struct {
 	*memnet.PacketConn
 	clock func() time.Duration
 	sent  []sent
+	tried func()                                                                 // after each try
 	write func(number int) error                                                 // before that datagram is sent
 	read  func(b []byte, n int, from net.Addr, err error) (int, net.Addr, error) // after a ReadFrom
 }
@@ -1038,8 +1087,31 @@ func (c *socket) send(b []byte, send func() (int, error)) (int, error) {
 	n, err := send()
 	if err == nil {
 		c.sent = append(c.sent, sent{at, bytes.Clone(b)})
+		c.tried()
 	}
 	return n, err
+}
+
+// cannotSend sends a datagram as the caller, and says why that fails.
+func (c *socket) cannotSend(to net.Addr) error {
+	msg := []byte("??yes, I am")
+	if c.RemoteAddr() == nil {
+		_, err := c.PacketConn.WriteTo(msg, to)
+		return err
+	}
+	_, err := c.PacketConn.Write(msg)
+	return err
+}
+
+// atOnce is how many of the last tries were at one instant.
+func (c *socket) atOnce() (n int) {
+	for _, s := range slices.Backward(c.sent) {
+		if s.at != c.sent[len(c.sent)-1].at {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 // ids returns the ids of what was sent.
@@ -1085,6 +1157,7 @@ type call struct {
 	s      *server
 	conn   *socket
 	title  string
+	plan   string // when it has to try, in words
 	cancel context.CancelFunc
 	began  time.Duration
 	done   chan struct{}
@@ -1102,7 +1175,8 @@ func (s *server) ask(ctx context.Context, conn *socket, question string, schedul
 // askOver is ask with something that stands for conn.
 func (s *server) askOver(ctx context.Context, given net.PacketConn, conn *socket, question string, schedule exchange.Schedule) *call {
 	s.Net.Name(conn.LocalAddr(), "you")
-	c := &call{B: s.B, s: s, conn: conn, title: title(question, schedule), done: make(chan struct{})}
+	c := &call{B: s.B, s: s, conn: conn, title: title(question, schedule), plan: plan(schedule), done: make(chan struct{})}
+	conn.tried = c.mustNotFlood
 	ctx, c.cancel = context.WithCancel(ctx)
 	s.Cleanup(c.cancel)
 	c.began = s.Elapsed()
@@ -1124,37 +1198,70 @@ func (s *server) pass(d time.Duration) {
 	s.Wait()
 }
 
+// mustNotFlood ends a call that has asked a hundred times at one instant: it
+// might never end by itself.
+func (c *call) mustNotFlood() {
+	n := c.conn.atOnce()
+	c.s.flood.Store(n > 5)
+	if n == 100 {
+		at := c.Elapsed() - c.began
+		c.Fatalf("%s\nasked %d times at one instant, %v after the call\nwant  %s\n\nEach time, what was there to read or to find out led to the next try, at once.", c.title, n, span(at), c.plan)
+	}
+}
+
+// plan says when a schedule tries.
+func plan(schedule exchange.Schedule) string {
+	if schedule.First <= 0 {
+		return "one try, at 0s"
+	}
+	return "tries after " + times(triesOf(schedule, 8*schedule.First)) + ", … (without an answer)"
+}
+
 // mustEnd waits for Exchange to return, half a minute longer than it may take.
 func (c *call) mustEnd(limit time.Duration) {
+	c.T().Helper()
+	c.mustReturn(limit, "it to return")
+}
+
+// mustReturn is mustEnd that says what was wanted.
+func (c *call) mustReturn(limit time.Duration, want string) {
 	c.T().Helper()
 	select {
 	case <-c.done:
 		c.Wait()
 	case <-time.After(limit + 30*time.Second):
-		c.Fatalf("%s\nhas not returned after %v\n\n%s", c.title, span(c.Elapsed()-c.began), c.Waiting())
+		c.Fatalf("%s\nhas not returned after %v\nwant %s after %v\n\n%s", c.title, span(c.Elapsed()-c.began), want, span(limit), c.Waiting())
 	}
 }
 
 // mustAnswer wants that answer at that time since the call.
 func (c *call) mustAnswer(want string, at time.Duration) {
 	c.T().Helper()
-	c.mustEnd(at)
+	c.mustReturn(at, quote(want))
 	if c.err != nil || string(c.answer) != want || c.took != at {
-		c.Fatalf("%s\nreturned %s after %v\nwant     %s after %v", c.title, outcome(c.answer, c.err), span(c.took), quote(want), span(at))
+		c.Fatalf("%s\nreturned %s after %v\nwant     %s after %v%s", c.title, outcome(c.answer, c.err), span(c.took), quote(want), span(at), c.whose())
 	}
 }
 
 // mustFail wants that error, at one of those times.
 func (c *call) mustFail(want error, at ...time.Duration) {
 	c.T().Helper()
-	c.mustEnd(at[0])
+	c.mustReturn(at[0], name(want))
 	ok := errors.Is(c.err, want)
 	if want == context.DeadlineExceeded {
 		ok = ok || errors.Is(c.err, os.ErrDeadlineExceeded)
 	}
 	if !ok || !slices.Contains(at, c.took) {
-		c.Fatalf("%s\nreturned %s after %v\nwant     %s after %v", c.title, outcome(c.answer, c.err), span(c.took), name(want), span(at[0]))
+		c.Fatalf("%s\nreturned %s after %v\nwant     %s after %v%s", c.title, outcome(c.answer, c.err), span(c.took), name(want), span(at[0]), c.whose())
 	}
+}
+
+// whose says of what type conn is, to those who took a connected one for another.
+func (c *call) whose() string {
+	if !errors.Is(c.err, net.ErrWriteToConnected) {
+		return ""
+	}
+	return fmt.Sprintf("\n\nconn is a %T here. It is connected: it is a net.Conn, and\nits RemoteAddr is %v.", c.conn, c.conn.RemoteAddr())
 }
 
 // tries returns when something was sent, since the call.
@@ -1188,7 +1295,8 @@ func (c *call) sameIDs(earlier ...uint16) bool {
 	return len(slices.Compact(ids)) < n
 }
 
-// mustBeFree wants conn to be as good as new: a datagram arrives, and can be read.
+// mustBeFree wants conn to be as good as new: a datagram arrives and can be read,
+// and another can be sent.
 func (c *call) mustBeFree(when string) {
 	c.T().Helper()
 	const text = "??are you still there?"
@@ -1198,11 +1306,14 @@ func (c *call) mustBeFree(when string) {
 	for buf := make([]byte, 512); ; {
 		n, _, err := c.conn.PacketConn.ReadFrom(buf)
 		if string(buf[:n]) == text {
-			return
+			break
 		}
 		if err != nil {
 			c.Fatalf("%s\nreturned %s after %v. %s\na datagram came to conn, and the caller's ReadFrom said\n%v\nwant conn open and without a deadline", c.title, outcome(c.answer, c.err), span(c.took), when, err)
 		}
+	}
+	if err := c.conn.cannotSend(c.s.addr); err != nil {
+		c.Fatalf("%s\nreturned %s after %v. %s\nthe caller sent a datagram through conn, which said\n%v\nwant conn open and without a deadline", c.title, outcome(c.answer, c.err), span(c.took), when, err)
 	}
 }
 
@@ -1268,13 +1379,16 @@ func inBytes(addr net.Addr, n int) net.Addr {
 	return &a
 }
 
-// describe is what the transcript says of a message.
-func describe(msg []byte) string {
+// describe is what the transcript says of a message. In a flood, ids would only
+// keep it from folding what is repeated.
+func (s *server) describe(msg []byte) string {
 	switch {
 	case len(msg) == 0:
 		return "no byte"
 	case len(msg) < 2:
 		return fmt.Sprintf("%x", msg)
+	case s.flood.Load():
+		return fmt.Sprintf("(id) %q", msg[2:])
 	}
 	return fmt.Sprintf("%x %q", msg[:2], msg[2:])
 }

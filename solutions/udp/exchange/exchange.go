@@ -29,7 +29,8 @@ type Schedule struct {
 // the id of the last try is no answer.
 //
 // conn is connected to server, or to nobody. It is Exchange's alone until it
-// returns, stays open, and has no deadline for reading from then on.
+// returns, stays open, and has no deadline for reading from then on; nor for
+// sending, unless the caller had set one.
 //
 // The error is that of ctx when ctx ends first (after its deadline,
 // os.ErrDeadlineExceeded will do as well), else that of conn:

@@ -226,7 +226,7 @@ func TestReadFails(t *testing.T) {
 				s.Wait()
 				s.mustServe()
 				ann.say("hello")
-				s.pass(100 * time.Millisecond)
+				s.mustResume(ann, "ReadFrom failed once.")
 				ann.mustHear("ACK: hello")
 			})
 		})
@@ -250,6 +250,19 @@ func TestReadFails(t *testing.T) {
 			ann.mustHear("ACK: hello")
 		})
 	})
+	t.Run("for five minutes", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			s := start(b)
+			ann := s.client("Ann")
+			s.exhaust()
+			ann.send("hello")
+			s.pass(5 * time.Minute)
+			s.mustServe()
+			s.recover()
+			s.pass(time.Second)
+			ann.mustHear("ACK: hello")
+		})
+	})
 	t.Run("once, after ten seconds of failures and a success", func(t *testing.T) {
 		bubble.Run(t, 8, func(b *bubble.B) {
 			s := start(b)
@@ -262,7 +275,7 @@ func TestReadFails(t *testing.T) {
 			ann.mustHear("ACK: hello")
 			s.failRead(syscall.ENOBUFS)
 			ann.say("and again")
-			s.pass(100 * time.Millisecond)
+			s.mustResume(ann, "ReadFrom failed for 10s, then it gave a message, and then it failed once more.")
 			ann.mustHear("ACK: and again")
 		})
 	})
@@ -368,6 +381,21 @@ func TestNothingLeft(t *testing.T) {
 			})
 		})
 	}
+	t.Run("ctx is done while ReadFrom fails, and closing pc takes a while", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			s := start(b)
+			s.exhaust()
+			s.pass(5 * time.Second)
+			s.closing.Store(int64(time.Millisecond))
+			s.stop()
+			s.pass(time.Second)
+			s.mustReturn(s.returned, nil)
+			if !s.wasClosed {
+				s.Fatalf("ctx was done, and Serve(ctx, pc) returned before pc was closed: a goroutine\nthat it started was still about to close it.\nWant pc closed when Serve returns.")
+			}
+			s.MustBeQuiet()
+		})
+	})
 	t.Run("ctx is done while an answer is being sent", func(t *testing.T) {
 		bubble.Run(t, 11, func(b *bubble.B) {
 			s := start(b)
@@ -377,7 +405,7 @@ func TestNothingLeft(t *testing.T) {
 			ann.conn.Close()
 			s.stop()
 			if s.isOver() {
-				s.Fatalf("ctx is done, and Serve(ctx, pc) has returned, while a goroutine that it started\nis in WriteTo.\nWant it to return when that is over.\n\n%s", s.Waiting())
+				s.Fatalf("ctx is done, and Serve(ctx, pc) has returned, while a goroutine that it started\nwaits in WriteTo:\n  %s\nWant Serve to return when that is over.", *s.sending.Load())
 			}
 			letGo()
 			s.mustReturn(0, nil)
@@ -403,7 +431,8 @@ func TestStopLoopback(t *testing.T) {
 			l.Fatalf("client \"hello\"\nheard  %s\nwant   \"ACK: hello\"", quote(heard))
 		}
 		cancel()
-		if err := serve.Wait(); err != nil {
+		// Should Serve never return, the report has this name in it.
+		if err := l.Go("the test, which has cancelled ctx", serve.Wait).Wait(); err != nil {
 			l.Fatalf("ctx was done\nServe(ctx, pc) returned %s\nwant                    nil", name(err))
 		}
 		if !pc.closed.Load() {
@@ -433,11 +462,12 @@ type server struct {
 	*socket
 	kernel net.Conn // what it sends to the socket, the socket takes for an error
 
-	ctx      context.Context
-	cancel   context.CancelFunc
-	call     *bubble.Call
-	over     chan struct{} // closed when Serve is over
-	returned time.Duration // when that was
+	ctx       context.Context
+	cancel    context.CancelFunc
+	call      *bubble.Call
+	over      chan struct{} // closed when Serve is over
+	returned  time.Duration // when that was
+	wasClosed bool          // the socket, by then
 }
 
 // start calls Serve, with a context that stop cancels.
@@ -459,6 +489,7 @@ func prepare(b *bubble.B) *server {
 	}
 	b.Net.Name(pc.LocalAddr(), "you")
 	b.Net.Name(kernel.LocalAddr(), "kernel")
+	b.Net.Describe = describe
 	s := &server{B: b, kernel: kernel, over: make(chan struct{})}
 	s.socket = &socket{PacketConn: pc, fatalf: b.Fatalf, note: b.Net.Note, elapsed: b.Elapsed, kernel: kernel.LocalAddr().String()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -474,7 +505,7 @@ func (s *server) begin(ctx context.Context) {
 	s.call = s.Go("Serve(ctx, pc)", func() error {
 		defer close(s.over)
 		err := echo.Serve(ctx, s.socket)
-		s.returned = s.Elapsed().Truncate(instant)
+		s.returned, s.wasClosed = s.Elapsed().Truncate(instant), s.closed.Load()
 		return err
 	})
 	s.Wait()
@@ -554,11 +585,53 @@ func (s *server) state() string {
 	return "Who waits where:\n\n" + s.Waiting()
 }
 
+// mustResume wants ReadFrom to be called again within 100 ms after the failure
+// that was, and the client to hear something then.
+func (s *server) mustResume(c *client, before string) {
+	s.T().Helper()
+	failed := s.Elapsed()
+	s.pass(100 * time.Millisecond)
+	if _, ok := c.hasHeardAt(); !ok {
+		s.pass(10 * time.Second)
+	}
+	switch at, ok := c.hasHeardAt(); {
+	case s.isOver():
+		s.mustServe()
+	case ok && at > failed+100*time.Millisecond:
+		s.Fatalf("%s\nA message that came right behind the failure was answered %v after it.\nWant a pause of 100ms at most: it is the first failure in a row.", before, at-failed)
+	}
+}
+
 // failRead makes ReadFrom fail once: the call that waits, or the next one.
 func (s *server) failRead(err syscall.Errno) {
 	s.Wait()
 	s.reason.Store(int64(err))
-	s.kernel.Write([]byte(err.Error()))
+	s.kernel.Write([]byte(kernelSays + constant(err)))
+}
+
+// kernelSays is what datagrams begin with that stand for errors.
+const kernelSays = "error "
+
+// describe is what the transcript says of those.
+func describe(payload []byte) string {
+	if text := string(payload); strings.HasPrefix(text, kernelSays+"E") {
+		return text
+	}
+	return ""
+}
+
+// constant is how Go code calls an error of the kernel.
+func constant(err syscall.Errno) string {
+	for name, e := range map[string]syscall.Errno{
+		"ECONNREFUSED": syscall.ECONNREFUSED, "ECONNRESET": syscall.ECONNRESET,
+		"ENOBUFS": syscall.ENOBUFS, "ENOMEM": syscall.ENOMEM, "EPERM": syscall.EPERM,
+		"EHOSTUNREACH": syscall.EHOSTUNREACH, "EINVAL": syscall.EINVAL,
+	} {
+		if e == err {
+			return name
+		}
+	}
+	return fmt.Sprintf("Errno %d", int(err))
 }
 
 // exhaust makes ReadFrom fail until recover is called.
@@ -567,6 +640,7 @@ func (s *server) exhaust() {
 	s.calls.Store(0)
 	s.last.Store(int64(s.Elapsed()))
 	s.failing.Store(true)
+	s.Net.Note("from now on, your ReadFrom fails, each time")
 	s.Wait()
 }
 
@@ -603,6 +677,7 @@ type client struct {
 	mu    sync.Mutex
 	sent  []string // and not yet looked at
 	heard []string
+	at    time.Duration // of the last of them
 }
 
 func (s *server) client(name string) *client {
@@ -621,7 +696,7 @@ func (s *server) client(name string) *client {
 			}
 			c.mu.Lock()
 			if err == nil {
-				c.heard = append(c.heard, string(buf[:n]))
+				c.heard, c.at = append(c.heard, string(buf[:n])), s.Elapsed()
 			}
 			c.mu.Unlock()
 		}
@@ -650,6 +725,14 @@ func (c *client) take() (sent, heard []string) {
 	sent, heard = c.sent, c.heard
 	c.sent, c.heard = nil, nil
 	return sent, heard
+}
+
+// hasHeardAt returns when the client last heard something that was not looked at.
+func (c *client) hasHeardAt() (at time.Duration, ok bool) {
+	c.s.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at, len(c.heard) > 0
 }
 
 // mustHear wants the client to have heard these answers since the last time.
@@ -737,6 +820,8 @@ type socket struct {
 
 	slow    atomic.Bool // WriteTo lets others go first, ReadFrom uses the buffer at once
 	held    atomic.Pointer[chan struct{}]
+	sending atomic.Pointer[string] // where WriteTo was called that is held
+	closing atomic.Int64           // how long Close takes, a time.Duration
 	refused atomic.Pointer[refusal]
 
 	closed   atomic.Bool
@@ -778,6 +863,7 @@ func (p *socket) ReadFrom(b []byte) (int, net.Addr, error) {
 	case err != nil:
 		return n, from, p.failed("read", err)
 	case from.String() == p.kernel:
+		p.note("your ReadFrom fails: %v (%s)", syscall.Errno(p.reason.Load()), constant(syscall.Errno(p.reason.Load())))
 		return 0, nil, p.failed("read", p.reasonError("recvfrom"))
 	}
 	if p.elapsed == nil {
@@ -805,10 +891,12 @@ func (p *socket) WriteTo(b []byte, to net.Addr) (int, error) {
 		}
 	}
 	if held := p.held.Load(); held != nil {
+		at := learner()
+		p.sending.Store(&at)
 		<-*held
 	}
 	if r := p.refused.Load(); r != nil && to.String() == r.to && !p.closed.Load() {
-		p.note("your WriteTo of %s fails: %v", quote(string(b)), r.err)
+		p.note("your WriteTo of %s fails: %v (%s)", quote(string(b)), r.err, constant(r.err))
 		return 0, p.failed("write", p.opError("write", to, os.NewSyscallError("sendto", r.err)))
 	}
 	n, err := p.PacketConn.WriteTo(b, to)
@@ -822,6 +910,9 @@ func (p *socket) WriteTo(b []byte, to net.Addr) (int, error) {
 }
 
 func (p *socket) Close() error {
+	if d := time.Duration(p.closing.Load()); d > 0 {
+		<-time.After(d)
+	}
 	p.closed.Store(true)
 	return p.PacketConn.Close()
 }
@@ -868,21 +959,33 @@ func (p *socket) failed(op string, err error) error {
 		runtime.Goexit()
 	case n > 1000:
 		call := map[string]string{"read": "ReadFrom", "write": "WriteTo"}[op]
-		p.fatalf("There is a busy loop: %s was called a thousand times at one instant, and gave\neach time: %v\n  at %s", call, cause(err), learner())
+		p.fatalf("There is a busy loop: %s was called a thousand times at one instant, and gave\neach time: %v\n  %s", call, cause(err), learner())
 	}
 	return err
 }
 
-// learner is the place in the learner's code that the caller was called from.
+// learner is the place in the learner's code that the caller was called from, or
+// that started this goroutine.
 func learner() string {
 	pc := make([]uintptr, 20)
 	frames := runtime.CallersFrames(pc[:runtime.Callers(2, pc)])
-	for {
-		f, more := frames.Next()
-		if parts := strings.Split(f.File, "/"); !strings.HasSuffix(f.File, "_test.go") || !more {
-			return fmt.Sprintf("%s:%d", strings.Join(parts[max(0, len(parts)-4):], "/"), f.Line)
+	for more := true; more; {
+		var f runtime.Frame
+		if f, more = frames.Next(); !strings.HasSuffix(f.File, "_test.go") && !strings.HasPrefix(f.Function, "runtime.") {
+			return fmt.Sprintf("at %s:%d", short(f.File), f.Line)
 		}
 	}
+	stack := make([]byte, 8<<10)
+	_, started, _ := strings.Cut(string(stack[:runtime.Stack(stack, false)]), "\ncreated by ")
+	_, started, _ = strings.Cut(started, "\n\t")
+	started, _, _ = strings.Cut(started, " ")
+	return "in the goroutine that was started at " + short(strings.TrimSpace(started))
+}
+
+// short is a path from katas/ or solutions/ on.
+func short(file string) string {
+	parts := strings.Split(file, "/")
+	return strings.Join(parts[max(0, len(parts)-4):], "/")
 }
 
 // cause is what is behind the addresses of a socket's error.

@@ -210,29 +210,8 @@ func TestTaken(t *testing.T) {
 	})
 	t.Run("ten want it at one moment", func(t *testing.T) {
 		bubble.Run(t, 6, serving(func(s *server) {
-			name := s.d.Word()
-			var all []*client
-			for range 10 {
-				c := s.connect("a client")
-				c.listen()
-				all = append(all, c)
-			}
-			for _, c := range all {
-				c.send(name + "\n")
-			}
-			in, taken := 0, 0
-			for _, c := range all {
-				for _, line := range c.hear() {
-					if matches(line, "OK") {
-						in++
-					}
-					if matches(line, "ERR 433") {
-						taken++
-					}
-				}
-			}
-			if in != 1 || taken != len(all)-1 {
-				s.failf("%d clients gave the name %s at one moment\n%d of them heard OK, and %d ERR 433\nwant 1 and %d", len(all), name, in, taken, len(all)-1)
+			for range 20 {
+				s.mustGiveOnce(s.d.Word(), 10)
 			}
 		}))
 	})
@@ -456,6 +435,9 @@ func TestDeaf(t *testing.T) {
 		{"somebody gives bad names, and reads no reply", 1, func(s *server) {
 			s.connect("a client").send("not a name\n" + s.members[0].name + "\n")
 		}},
+		{"somebody gives a name that is taken, and reads no reply", 1, func(s *server) {
+			s.connect("a client").send(s.members[0].name + "\n")
+		}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 11, servingWith(func(s *server) { s.Net.Buffer = tt.buffer }, func(s *server) {
@@ -595,6 +577,7 @@ func TestQueue(t *testing.T) {
 				for range 2 {
 					s.told = 0
 					lines := tt.tell(s, s.limits.Queue)
+					<-time.After(time.Hour)
 					c.listen()
 					c.mustHear(lines...)
 					c.stopListening()
@@ -602,6 +585,58 @@ func TestQueue(t *testing.T) {
 			}))
 		})
 	}
+	t.Run("a name and a line that is too long, at once", func(t *testing.T) {
+		bubble.Run(t, 13, serving(func(s *server) {
+			s.join(s.d.Word())
+			c := s.connect(s.d.Word())
+			c.listen()
+			c.send(c.name + "\n" + s.d.Text(s.limits.Line+1) + "\n")
+			c.mustHear(s.greeting(), "ERR 417")
+		}))
+	})
+	t.Run("a line that is too long, from somebody who does not read", func(t *testing.T) {
+		bubble.Run(t, 13, servingWith(func(s *server) { s.Net.Buffer = 16 }, func(s *server) {
+			first := s.join(s.d.Word())
+			c := s.joinDeaf(s.d.Word())
+			one, two := s.d.Text(60), s.d.Text(20)
+			s.mustPassOn(first, one)
+			c.send(s.d.Text(s.limits.Line+1) + "\n" + two + "\n")
+			s.mustTell("SAY " + c.name + " " + two) // its reader must not wait until there is room
+			c.listen()
+			c.mustHear("SAY "+first.name+" "+one, "ERR 417")
+		}))
+	})
+	t.Run("a name, a line, and the end of the stream, at once", func(t *testing.T) {
+		bubble.Run(t, 13, serving(func(s *server) {
+			s.join(s.d.Word())
+			c := s.connect(s.d.Word())
+			c.listen()
+			c.send(c.name + "\nhello\n")
+			<-c.sent
+			c.conn.CloseWrite()
+			c.mustHear(s.greeting())
+			c.mustEnd()
+		}))
+	})
+	t.Run("somebody ends its stream, and then reads", func(t *testing.T) {
+		bubble.Run(t, 13, servingWith(func(s *server) { s.Net.Buffer = 16 }, func(s *server) {
+			first, _ := s.join(s.d.Word()), s.join(s.d.Word())
+			c := s.joinDeaf(s.d.Word())
+			var lines []string
+			for len(lines) < s.limits.Queue {
+				text := s.d.Text(s.d.Between(20, 60))
+				s.mustPassOn(first, text)
+				lines = append(lines, "SAY "+first.name+" "+text)
+			}
+			c.hangUp()
+			s.mustBeGone(c)
+			s.mustPassOn(first, s.d.Text(20)) // and this is not for it any more
+			<-time.After(time.Hour)
+			c.listen()
+			c.mustHear(lines...)
+			c.mustEnd()
+		}))
+	})
 }
 
 // Somebody does not read for too long (Redis, client-output-buffer-limit).
@@ -646,6 +681,26 @@ func TestDropped(t *testing.T) {
 			}))
 		})
 	}
+	t.Run("one whose next lines are here already", func(t *testing.T) {
+		bubble.Run(t, 14, servingWith(func(s *server) { s.limits.Line, s.Net.Buffer = 4, 2048 }, func(s *server) {
+			first := s.join(s.d.Word())
+			s.join(s.d.Word())
+			c := s.joinDeaf(s.d.Word())
+			for full := 0; full <= s.Net.Buffer; { // the connection, and not the queue
+				text := s.d.Text(4)
+				s.mustPassOn(first, text)
+				full += len("SAY " + first.name + " " + text + "\n")
+			}
+			long := s.d.Text(5) + "\n"
+			c.send(strings.Repeat(long, 2*s.limits.Queue+8) + "boo\n")
+			s.without(c)
+			for _, m := range s.members {
+				if heard := m.hear(); !slices.Equal(heard, []string{"LEAVE " + c.name}) {
+					s.failf("%s does not read, and %d lines that are too long came from it, and then \"boo\"\n%s heard%s\nwant LEAVE %s, as more than %d lines ERR 417 wait for %s, and nothing behind it", c.name, 2*s.limits.Queue+8, m.name, list(heard), c.name, s.limits.Queue, c.name)
+				}
+			}
+		}))
+	})
 }
 
 // Many come, talk and go at one moment (sync, Mutex).
@@ -1053,6 +1108,39 @@ func (s *server) greeting() string {
 	return greeting(names)
 }
 
+// mustGiveOnce has so many clients ask for one name at one moment, and then go.
+// Nobody else may be there.
+func (s *server) mustGiveOnce(name string, n int) {
+	s.T().Helper()
+	var all []*client
+	for range n {
+		c := s.connect("a client")
+		c.listen()
+		all = append(all, c)
+	}
+	for _, c := range all {
+		c.send(name + "\n")
+	}
+	in, taken := 0, 0
+	for _, c := range all {
+		for _, line := range c.hear() {
+			if matches(line, "OK") {
+				in++
+			}
+			if matches(line, "ERR 433") {
+				taken++
+			}
+		}
+	}
+	if in != 1 || taken != n-1 {
+		s.failf("%d clients gave the name %s at one moment\n%d of them heard OK, and %d ERR 433\nwant 1 and %d", n, name, in, taken, n-1)
+	}
+	for _, c := range all {
+		c.conn.Close()
+	}
+	s.Wait()
+}
+
 // mustTell wants all members to have heard that line, and no other.
 func (s *server) mustTell(line string) {
 	s.T().Helper()
@@ -1141,8 +1229,11 @@ func (s *server) fill() {
 	s.connect("a slow client").send("half a nam")
 	s.connect("a deaf client").send("not a name\n")
 	s.joinDeaf(s.d.Word())
+	gone := s.joinDeaf(s.d.Word())
 	s.members[0].send("half a li")
 	s.mustPassOn(s.members[1], s.d.Text(100))
+	gone.hangUp() // and something waits for it
+	s.mustBeGone(gone)
 }
 
 // babble has many clients come, and talk without waiting for anything.

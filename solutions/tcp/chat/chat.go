@@ -148,7 +148,8 @@ func (s *Server) join(name string, conn net.Conn) (m *member, greeting string) {
 	return m, strings.Join(words, " ") + "\n"
 }
 
-// leave ends m's membership, unless that is over already.
+// leave ends m's membership, unless that is over already. What waits for it, its
+// writer still sends: a client that has ended its stream may yet read.
 func (s *Server) leave(m *member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,26 +191,27 @@ func (s *Server) tell(line string, but *member) {
 	}
 }
 
-// queue queues a line for m. If there is no room, it removes m.
+// queue queues a line for m. If there is no room, it removes m and closes its
+// connection, which wakes those who wait there.
 func (s *Server) queue(m *member, line string) bool {
 	select {
 	case m.queue <- line:
 		return true
 	default:
 		s.remove(m)
+		m.conn.Close()
 		return false
 	}
 }
 
-// remove takes m out of the room and closes its connection, which wakes those
-// who wait there. It says whether m was a member.
+// remove takes m out of the room: nothing more is queued for it. It says whether
+// m was a member.
 func (s *Server) remove(m *member) bool {
 	if s.members[m.name] != m {
 		return false
 	}
 	delete(s.members, m.name)
 	close(m.queue)
-	m.conn.Close()
 	return true
 }
 

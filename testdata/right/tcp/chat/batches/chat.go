@@ -39,6 +39,7 @@ type member struct {
 	more  *sync.Cond
 	lines net.Buffers // that wait
 	gone  bool
+	done  chan struct{} // closed when all is written
 }
 
 func New(limits Limits) *Server {
@@ -117,6 +118,7 @@ func (s *Server) talk(conn net.Conn) {
 		case err != nil:
 			if m != nil {
 				s.leave(m)
+				<-m.done
 			}
 			return
 		case long:
@@ -175,7 +177,7 @@ func (s *Server) join(conn net.Conn, name string) *member {
 		}
 		greeting += " " + m.name
 	}
-	m := &member{name: name, conn: conn, more: sync.NewCond(&s.mu)}
+	m := &member{name: name, conn: conn, more: sync.NewCond(&s.mu), done: make(chan struct{})}
 	s.members = append(s.members, m)
 	m.push(greeting, s.limits.Queue)
 	s.tell(m, "JOIN "+name)
@@ -186,13 +188,14 @@ func (s *Server) join(conn net.Conn, name string) *member {
 
 func (s *Server) write(m *member) {
 	defer s.wait.Done()
+	defer close(m.done)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
 		for len(m.lines) == 0 && !m.gone {
 			m.more.Wait()
 		}
-		if m.gone {
+		if len(m.lines) == 0 {
 			return
 		}
 		batch := m.lines
@@ -201,6 +204,8 @@ func (s *Server) write(m *member) {
 		_, err := batch.WriteTo(m.conn)
 		s.mu.Lock()
 		if err != nil {
+			m.lines = nil
+			m.conn.Close()
 			s.remove(m)
 		}
 	}
@@ -260,7 +265,6 @@ func (s *Server) remove(m *member) {
 		return
 	}
 	m.gone = true
-	m.conn.Close()
 	m.more.Signal()
 	for i := range s.members {
 		if s.members[i] == m {

@@ -50,6 +50,8 @@ type member struct {
 	next  int // the number of the event to be written next
 	waits int // events from there on that are for it
 	out   atomic.Bool
+	left  bool
+	rest  net.Buffers // what was for it when it left
 	close func() error
 }
 
@@ -100,9 +102,7 @@ func (s *Server) client(_ context.Context, conn net.Conn) {
 		}
 		s.mu.Unlock()
 	}
-	s.mu.Lock()
-	s.drop(m)
-	s.mu.Unlock()
+	s.leave(m)
 	writer.Wait()
 }
 
@@ -203,6 +203,22 @@ func (s *Server) drop(m *member) {
 	s.happens(event{line: "LEAVE " + m.name + "\n", by: m})
 }
 
+func (s *Server) leave(m *member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.here[m.name] != m {
+		return
+	}
+	for _, e := range s.events[m.next-s.first:] {
+		if e.isFor(m) {
+			m.rest = append(m.rest, []byte(e.line))
+		}
+	}
+	m.left = true
+	delete(s.here, m.name)
+	s.happens(event{line: "LEAVE " + m.name + "\n", by: m})
+}
+
 // forget takes events from the list that everybody has.
 func (s *Server) forget() {
 	oldest := s.first + len(s.events)
@@ -216,14 +232,16 @@ func (s *Server) forget() {
 func (s *Server) write(m *member, conn net.Conn) {
 	for {
 		s.mu.Lock()
-		for !m.out.Load() && m.next == s.first+len(s.events) {
+		for !m.out.Load() && !m.left && m.next == s.first+len(s.events) {
 			s.news.Wait()
 		}
-		if m.out.Load() {
+		if m.out.Load() || m.left {
 			s.mu.Unlock()
+			m.rest.WriteTo(conn)
 			return
 		}
 		e := s.events[m.next-s.first]
+		m.next++
 		s.mu.Unlock()
 		if e.isFor(m) {
 			if _, err := conn.Write([]byte(e.line)); err != nil {
@@ -233,11 +251,10 @@ func (s *Server) write(m *member, conn net.Conn) {
 				return
 			}
 		}
-		s.mu.Lock()
-		m.next++
 		if e.isFor(m) {
+			s.mu.Lock()
 			m.waits--
+			s.mu.Unlock()
 		}
-		s.mu.Unlock()
 	}
 }

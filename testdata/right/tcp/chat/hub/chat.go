@@ -109,9 +109,12 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, clients *sync.Wait
 func (s *Server) hub(quit <-chan struct{}) {
 	members := map[string]*member{}
 	var tell func(line string, but *member)
-	drop := func(m *member) {
+	remove := func(m *member) {
 		delete(members, m.name)
 		close(m.queue)
+	}
+	drop := func(m *member) {
+		remove(m)
 		m.conn.Close()
 	}
 	tell = func(line string, but *member) {
@@ -161,7 +164,7 @@ func (s *Server) hub(quit <-chan struct{}) {
 			}
 		case m := <-s.leaves:
 			if members[m.name] == m {
-				drop(m)
+				remove(m)
 				tell("LEAVE "+m.name+"\n", nil)
 			}
 		case <-quit:

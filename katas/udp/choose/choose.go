@@ -51,16 +51,16 @@ type Choice struct {
 
 // Choices are the choices, by the names that the README gives to the systems.
 var Choices = map[string]Choice{
-	"dns-query":     {}, // TODO: written as {TCP, []Property{Messages}}
-	"metrics":       {}, // TODO
-	"discovery":     {}, // TODO
-	"game":          {}, // TODO
-	"ping":          {}, // TODO
-	"file":          {}, // TODO
-	"replication":   {}, // TODO
-	"audit-log":     {}, // TODO
-	"video-call":    {}, // TODO
-	"web-page":      {}, // TODO
-	"boot":          {}, // TODO
-	"zone-transfer": {}, // TODO
+	"dns-query":     {"TODO", nil}, // written as {TCP, []Property{Messages}}
+	"metrics":       {"TODO", nil},
+	"discovery":     {"TODO", nil},
+	"game":          {"TODO", nil},
+	"ping":          {"TODO", nil},
+	"file":          {"TODO", nil},
+	"replication":   {"TODO", nil},
+	"audit-log":     {"TODO", nil},
+	"video-call":    {"TODO", nil},
+	"web-page":      {"TODO", nil},
+	"boot":          {"TODO", nil},
+	"zone-transfer": {"TODO", nil},
 }

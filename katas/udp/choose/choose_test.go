@@ -17,18 +17,50 @@ func TestChoices(t *testing.T) {
 	for _, s := range systems {
 		t.Run(s.name, func(t *testing.T) {
 			// What comes behind a failure would only repeat it.
-			_ = t.Run("is chosen", func(t *testing.T) { s.mustBeChosen(rule.New(t, 1)) }) &&
-				t.Run("transport", func(t *testing.T) { s.mustBeCarried(rule.New(t, 2)) }) &&
-				t.Run("true", func(t *testing.T) { s.mustBeTrue(rule.New(t, 3)) }) &&
-				t.Run("decides", func(t *testing.T) { s.mustBeDecided(rule.New(t, 4)) })
+			_ = t.Run("is chosen", func(t *testing.T) { s.must(rule.New(t, 1), system.unchosen) }) &&
+				t.Run("transport", func(t *testing.T) { s.must(rule.New(t, 2), system.miscarried) }) &&
+				t.Run("true", func(t *testing.T) { s.must(rule.New(t, 3), system.falsehood) }) &&
+				t.Run("decides", func(t *testing.T) { s.must(rule.New(t, 4), system.undecided) })
 		})
 	}
 	t.Run("no others", func(t *testing.T) {
 		r := rule.New(t, 1)
-		if all := strangers(); len(all) > 0 {
+		// Where a system is missing, it has been said what stands in its place.
+		if all := strangers(); len(all) > 0 && len(choose.Choices) >= len(systems)+len(all) {
 			r.Errorf("Choices has %s: the README has no such system.", strings.Join(all, ", "))
 		}
 	})
+}
+
+// must wants no fault of that kind.
+func (s system) must(r *rule.R, kind func(system) string) {
+	r.T().Helper()
+	if fault := kind(s); fault != "" {
+		r.Fatalf("%s\n\n%s", fault, s.progress())
+	}
+}
+
+// progress says how many systems are right, and which others are not.
+func (s system) progress() string {
+	var others []string
+	right := 0
+	for _, o := range systems {
+		switch {
+		case o.isRight():
+			right++
+		case o.name != s.name:
+			others = append(others, o.name)
+		}
+	}
+	text := fmt.Sprintf("%d of %d systems are right.", right, len(systems))
+	if len(others) > 0 {
+		text += " Not right either: " + strings.Join(others, ", ") + "."
+	}
+	return wrap(text)
+}
+
+func (s system) isRight() bool {
+	return s.unchosen() == "" && s.miscarried() == "" && s.falsehood() == "" && s.undecided() == ""
 }
 
 // strangers are the names in Choices that the README does not have.
@@ -42,75 +74,88 @@ func strangers() []string {
 	return all
 }
 
-// mustBeChosen wants something sensible to be written down (rule 1).
-func (s system) mustBeChosen(r *rule.R) {
-	r.T().Helper()
+// isBare says whether nothing is chosen for any system.
+func isBare() bool {
+	return !slices.ContainsFunc(slices.Collect(maps.Values(choose.Choices)), isChosen)
+}
+
+// isChosen says whether something is: the line may be wrong, but not as it came.
+func isChosen(c choose.Choice) bool {
+	return c.Transport != "" && c.Transport != "TODO" || len(c.Because) > 0
+}
+
+// unchosen says what there is to say unless something sensible is written down
+// (rule 1).
+func (s system) unchosen() string {
 	c, ok := choose.Choices[s.name]
 	switch {
 	case !ok && len(strangers()) > 0:
-		r.Fatalf("Choices has no %q. It has %s, which the README does not have.", s.name, strings.Join(strangers(), ", "))
+		return fmt.Sprintf("Choices has no %q. It has %s, which the README does not have.", s.name, strings.Join(strangers(), ", "))
 	case !ok:
-		r.Fatalf("Choices has no %q.", s.name)
-	case c.Transport == "" && len(c.Because) == 0:
-		r.Fatalf("%s: nothing is chosen yet.\n%v", s.name, todo.Err)
+		return fmt.Sprintf("Choices has no %q.", s.name)
+	case !isChosen(c) && isBare():
+		return fmt.Sprintf("%s: nothing is chosen yet.\n%v", s.name, todo.Err)
+	case !isChosen(c):
+		return fmt.Sprintf("%s: nothing is chosen yet. Its line in Choices is to be filled in.", s.name)
 	case c.Transport != choose.TCP && c.Transport != choose.UDP:
-		r.Fatalf("%s has the transport %q. Want TCP or UDP.", s.name, c.Transport)
+		return fmt.Sprintf("%s has the transport %q. Want TCP or UDP.", s.name, c.Transport)
 	case len(c.Because) == 0:
-		r.Fatalf("%s has %s, and no property that says why.", s.name, c.Transport)
+		return fmt.Sprintf("%s has %s, and no property that says why.", s.name, c.Transport)
 	}
 	for i, p := range c.Because {
 		if !slices.Contains(properties, p) {
-			r.Fatalf("%s: there is no property %q.", s.name, p)
+			return fmt.Sprintf("%s: there is no property %q.", s.name, p)
 		}
 		if slices.Contains(c.Because[:i], p) {
-			r.Fatalf("%s: %s is named twice.", s.name, p)
+			return fmt.Sprintf("%s: %s is named twice.", s.name, p)
 		}
 	}
+	return ""
 }
 
-// mustBeCarried wants the right transport, and says what the other one would
-// lead to (rule 2).
-func (s system) mustBeCarried(r *rule.R) {
-	r.T().Helper()
-	if c := choose.Choices[s.name]; c.Transport != s.carry {
-		r.Fatalf("%s\nYou chose %s, and this is what comes of it:\n\n%s", s.head(), said(c), wrap(s.otherwise))
+// miscarried says what the wrong transport would lead to (rule 2).
+func (s system) miscarried() string {
+	c := choose.Choices[s.name]
+	if c.Transport == s.carry {
+		return ""
 	}
+	return fmt.Sprintf("%s\n%s\n\n%s", s.head(), said(c, ", and this is what comes of it:"), wrap(s.otherwise))
 }
 
-// mustBeTrue wants every property that is named to be one of this system (rule 3).
-func (s system) mustBeTrue(r *rule.R) {
-	r.T().Helper()
+// falsehood says which property is not one of this system (rule 3).
+func (s system) falsehood() string {
 	c := choose.Choices[s.name]
 	for _, p := range c.Because {
 		if why, ok := s.untrue[p]; ok {
-			r.Fatalf("%s\nYou chose %s. But %s is not true of it:\n\n%s", s.head(), said(c), p, wrap(why))
+			return fmt.Sprintf("%s\n%s\n\n%s", s.head(), said(c, ". But "+string(p)+" is not true of it:"), wrap(why))
 		}
 	}
+	return ""
 }
 
-// mustBeDecided wants at least one property that decides (rule 4).
-func (s system) mustBeDecided(r *rule.R) {
-	r.T().Helper()
+// undecided says why none of the properties decides (rule 4).
+func (s system) undecided() string {
 	c := choose.Choices[s.name]
 	if slices.ContainsFunc(c.Because, func(p choose.Property) bool { return slices.Contains(s.decides, p) }) {
-		return
+		return ""
 	}
 	var why []string
 	for _, p := range c.Because {
 		why = append(why, wrap(fmt.Sprintf("%s: %s", p, s.alsoTrue[p])))
 	}
-	r.Fatalf("%s\nYou chose %s. That is true, and does not decide:\n\n%s\n\n%s", s.head(), said(c), strings.Join(why, "\n"), wrap("Ask yourself: "+s.ask))
+	return fmt.Sprintf("%s\n%s\n\n%s\n\n%s", s.head(), said(c, ". So one can say, but it does not decide:"), strings.Join(why, "\n"), wrap("Ask yourself: "+s.ask))
 }
 
 // head reminds of what the system is.
 func (s system) head() string { return wrap(s.name + ": " + s.about) }
 
-func said(c choose.Choice) string {
+// said is what was chosen, and what there is to say of it.
+func said(c choose.Choice, more string) string {
 	var all []string
 	for _, p := range c.Because {
 		all = append(all, string(p))
 	}
-	return string(c.Transport) + " because of " + strings.Join(all, ", ")
+	return wrap(fmt.Sprintf("You chose %s because of %s%s", c.Transport, strings.Join(all, ", "), more))
 }
 
 // wrap breaks a text into lines of 76 columns.
@@ -136,8 +181,8 @@ var properties = []choose.Property{
 type reasons map[choose.Property]string
 
 // system is one of the README's, and what can be said about it. Each property
-// either decides, or is true as well, or is not; where people who know may
-// differ, it is true as well.
+// either decides, or is true as well, or is not, by its definition in choose.go;
+// where people who know may differ, it is true as well.
 type system struct {
 	name, about string
 	carry       choose.Transport
@@ -157,11 +202,11 @@ var systems = []system{{
 	decides: []choose.Property{choose.Brief},
 	ask:     "what has to happen before the first byte of the question may be sent?",
 	alsoTrue: reasons{
-		choose.MayLose:   "A lost question is asked again, so it may be lost. That makes UDP bearable; it does not make TCP bad.",
 		choose.OwnRepair: "It asks again by itself. That makes UDP bearable; but TCP would do just that for it.",
 		choose.Messages:  "Two bytes of length in front of each message give you that over TCP, too, and the DNS has them there.",
 	},
 	untrue: reasons{
+		choose.MayLose:  "Somebody waits for the answer: when it does not come, the question is asked again.",
 		choose.Complete: "One datagram has no gaps: it comes, or it does not and the question is asked again.",
 		choose.Ordered:  "There is one question and one answer. It takes two of a kind to be out of order.",
 		choose.Bulk:     "Both fit into a datagram. (Answers that do not are asked for once more, over TCP.)",
@@ -178,11 +223,11 @@ var systems = []system{{
 	decides: []choose.Property{choose.MayLose},
 	ask:     "the collector is gone for a minute. What may become of the counts, so that the web server can go on?",
 	alsoTrue: reasons{
-		choose.Fresh:    "A count that is late falls into the wrong minute. But a chart would survive that.",
-		choose.Brief:    "Each message is small and gets no answer. But they go to the same collector all day: one handshake in the morning would do.",
 		choose.Messages: "A newline behind each message gives you that over TCP, too.",
 	},
 	untrue: reasons{
+		choose.Brief:     "Each message is small. But there is more to say to the same collector, all day: one handshake in the morning would do.",
+		choose.Fresh:     "A count that comes late is added all the same. A newer one does not replace it.",
 		choose.Complete:  "A count is lost, and a line in a chart is a little too low. Nobody is harmed.",
 		choose.Ordered:   "Counts are added up, and a sum has no order.",
 		choose.Bulk:      "It is ten thousand things a second, of twenty bytes each, and none needs another.",
@@ -198,17 +243,17 @@ var systems = []system{{
 	decides:   []choose.Property{choose.FanOut},
 	ask:       "whom would the printer dial?",
 	alsoTrue: reasons{
-		choose.MayLose:   "Whoever misses it hears it a minute later. But that says nothing about how to reach them at all.",
-		choose.Fresh:     "What it says replaces what it said before. But that could be said over a connection as well, if there were one.",
-		choose.Brief:     "It is one small message. But before a handshake could be too long, there has to be somebody to shake hands with.",
-		choose.OwnRepair: "It says everything again, every minute. But it has to reach somebody the first time.",
-		choose.Messages:  "A length in front of each message gives you that over TCP, too.",
+		choose.MayLose:  "Whoever misses it hears it a minute later. But that says nothing about how to reach them at all.",
+		choose.Fresh:    "What it says replaces what it said before. But that could be said over a connection as well, if there were one.",
+		choose.Brief:    "It is one small message. But before a handshake could be too long, there has to be somebody to shake hands with.",
+		choose.Messages: "A length in front of each message gives you that over TCP, too.",
 	},
 	untrue: reasons{
-		choose.Complete: "What is missed now is said again in a minute, all of it.",
-		choose.Ordered:  "Each announcement says all there is to say. None is needed to understand another.",
-		choose.Bulk:     "A name and an address fit into one datagram.",
-		choose.Probe:    "It wants to be found. What is lost on the way, it does not even learn.",
+		choose.OwnRepair: "It finds no loss: it says everything again, lost or not.",
+		choose.Complete:  "What is missed now is said again in a minute, all of it.",
+		choose.Ordered:   "Each announcement says all there is to say. None is needed to understand another.",
+		choose.Bulk:      "A name and an address fit into one datagram.",
+		choose.Probe:     "It wants to be found. What is lost on the way, it does not even learn.",
 	},
 }, {
 	name:  "game",
@@ -219,16 +264,16 @@ var systems = []system{{
 	decides: []choose.Property{choose.Fresh, choose.MayLose},
 	ask:     "a message is lost. Would a player rather have it in half a second, or the next one now?",
 	alsoTrue: reasons{
-		choose.OwnRepair: "In a way: the next message, which says it all again, is the repair. What is it about the messages that makes this possible?",
-		choose.Messages:  "A length in front of each message gives you that over TCP, too.",
+		choose.Messages: "A length in front of each message gives you that over TCP, too.",
 	},
 	untrue: reasons{
-		choose.Complete: "A message is lost, and 33 ms later the next one says it all again.",
-		choose.Ordered:  "Each message says all of it. One that comes after a newer one is thrown away, and nothing goes wrong.",
-		choose.Bulk:     "What one player can see fits into a datagram, and its pace is that of the game, not what the network can take.",
-		choose.Brief:    "A game goes on for an hour. Next to that, a handshake at its beginning is nothing.",
-		choose.FanOut:   "Each player is sent what this player sees, and nobody else is.",
-		choose.Probe:    "It is there to be played. How much the network loses, it would rather not know.",
+		choose.OwnRepair: "It finds no loss: the next message says it all again, lost or not. What is it about the messages that makes this possible?",
+		choose.Complete:  "A message is lost, and 33 ms later the next one says it all again.",
+		choose.Ordered:   "Each message says all of it. One that comes after a newer one is thrown away, and nothing goes wrong.",
+		choose.Bulk:      "What one player can see fits into a datagram, and its pace is that of the game, not what the network can take.",
+		choose.Brief:     "A game goes on for an hour. Next to that, a handshake at its beginning is nothing.",
+		choose.FanOut:    "Each player is sent what this player sees, and nobody else is.",
+		choose.Probe:     "It is there to be played. How much the network loses, it would rather not know.",
 	},
 }, {
 	name:  "ping",
@@ -240,11 +285,11 @@ var systems = []system{{
 	ask:     "TCP would send a lost question again. What would the chart show then?",
 	alsoTrue: reasons{
 		choose.MayLose:  "What is lost stays lost. But what would be wrong with having it sent again?",
-		choose.Fresh:    "In the next second there is a new question. But the old one would not be in its way.",
-		choose.Brief:    "A small question and its answer. But the next one is a second away: a connection to each host could stay open for years.",
 		choose.Messages: "A length in front of each message gives you that over TCP, too.",
 	},
 	untrue: reasons{
+		choose.Brief:     "Each question is small. But there is more to ask the same host, every second for years: a connection could stay open.",
+		choose.Fresh:     "A late answer is a result, too: how late it was is just what is drawn.",
 		choose.Complete:  "A question that is lost is a result, too: it is counted, and drawn.",
 		choose.Ordered:   "Each question has a number and is judged by itself. One that overtakes another is noted, and not put back.",
 		choose.Bulk:      "A number and a time fit into any datagram.",
@@ -281,10 +326,10 @@ var systems = []system{{
 	decides: []choose.Property{choose.Complete, choose.Ordered},
 	ask:     "what becomes of the second database if change 7 is applied before change 6, or without it?",
 	alsoTrue: reasons{
-		choose.Bulk:     "There is no end to it, and it must not be sent faster than the network can take. But most of the time it is a trickle, and TCP would be right for that as well.",
 		choose.Messages: "Each change is a whole. But TCP does not give you that: you put a length in front.",
 	},
 	untrue: reasons{
+		choose.Bulk:      "It is many changes, and each is small. Most of the time they are a trickle.",
 		choose.MayLose:   "One change is lost, and the two differ for good.",
 		choose.Fresh:     "A newer change does not replace an older one: it builds on it.",
 		choose.Brief:     "It goes on for as long as the two databases do.",
@@ -302,10 +347,10 @@ var systems = []system{{
 	ask:     "what does the law say about one line in a million?",
 	alsoTrue: reasons{
 		choose.Ordered:  "A log is read from top to bottom. But each line has its time, and lines can be sorted.",
-		choose.Bulk:     "There is no end to it, and it must not be sent faster than the archive reads. But on a quiet day it is a trickle, and still none of it may be missing.",
 		choose.Messages: "Each line is a whole. But TCP does not give you that: the newline does.",
 	},
 	untrue: reasons{
+		choose.Bulk:      "It is many lines, and each is short. On a quiet day they are a trickle.",
 		choose.MayLose:   "The law does not see it that way.",
 		choose.Fresh:     "A newer line does not replace an older one. A late line is still wanted in ten years.",
 		choose.Brief:     "The same servers talk to the same archive all day. Next to that, a handshake is nothing.",
@@ -323,11 +368,11 @@ var systems = []system{{
 	decides: []choose.Property{choose.Fresh, choose.MayLose},
 	ask:     "what do you do with a syllable that comes half a second late?",
 	alsoTrue: reasons{
-		choose.OwnRepair: "Programs hide small gaps, and some send what matters twice. But TCP repairs every gap. Why is that not good enough?",
-		choose.Probe:     "It watches what is lost, to choose a quality that the network can take. But that is not what people call each other for.",
+		choose.OwnRepair: "Programs hide small gaps, and some have a piece sent again while there is time. But TCP repairs every gap. Why is that not good enough?",
 		choose.Messages:  "A length in front of each message gives you that over TCP, too.",
 	},
 	untrue: reasons{
+		choose.Probe:    "It watches what is lost, to choose its quality. But that is not what it is there for: people call to talk.",
 		choose.Complete: "A gap is a click that most people do not even notice. Waiting for it to be filled is a silence.",
 		choose.Ordered:  "Each piece has its time and is played at that, if it is there. The next one does not wait for it.",
 		choose.Bulk:     "It is small pieces, and their pace is that of people who talk, not what the network can take.",
@@ -346,9 +391,9 @@ var systems = []system{{
 		choose.Complete: "No part may have a gap. TCP would see to that, so this is no reason to do without it.",
 		choose.Ordered:  "Each part has its order. TCP would give one order to all fifty: that is the trouble with it.",
 		choose.Bulk:     "A page can be megabytes, and has to be sent at the network's pace. TCP would see to that, so this is no reason to do without it.",
-		choose.Probe:    "It watches what is lost, to find its pace. But that is not what people open web pages for.",
 	},
 	untrue: reasons{
+		choose.Probe:    "It watches what is lost, to find its pace. But that is not what it is there for: people want the page.",
 		choose.MayLose:  "A byte of the text is lost, and the page is broken.",
 		choose.Fresh:    "No part replaces another. A late picture is still a picture.",
 		choose.Brief:    "It is fifty parts of a page, and it begins with a handshake of its own.",

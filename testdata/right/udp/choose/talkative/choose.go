@@ -56,17 +56,17 @@ var Choices = table()
 func table() map[string]Choice {
 	all := map[string]Choice{}
 	carry := func(t Transport, name string, because ...Property) { all[name] = Choice{t, because} }
-	carry(UDP, "dns-query", Messages, MayLose, OwnRepair, Brief)
-	carry(UDP, "metrics", Messages, Brief, Fresh, MayLose)
-	carry(UDP, "discovery", Messages, Brief, Fresh, MayLose, OwnRepair, FanOut)
-	carry(UDP, "game", Messages, OwnRepair, Fresh, MayLose)
-	carry(UDP, "ping", Messages, Brief, Fresh, MayLose, Probe)
-	carry(UDP, "video-call", Messages, OwnRepair, Probe, MayLose, Fresh)
-	carry(UDP, "web-page", Complete, Ordered, Bulk, Probe, OwnRepair)
+	carry(UDP, "dns-query", Messages, OwnRepair, Brief)
+	carry(UDP, "metrics", Messages, MayLose)
+	carry(UDP, "discovery", Messages, Brief, Fresh, MayLose, FanOut)
+	carry(UDP, "game", Messages, Fresh, MayLose)
+	carry(UDP, "ping", Messages, MayLose, Probe)
+	carry(UDP, "video-call", Messages, OwnRepair, MayLose, Fresh)
+	carry(UDP, "web-page", Complete, Ordered, Bulk, OwnRepair)
 	carry(UDP, "boot", Messages, Complete, Ordered, Bulk, OwnRepair)
 	carry(TCP, "file", Ordered, Bulk, Complete)
-	carry(TCP, "replication", Messages, Bulk, Ordered, Complete)
-	carry(TCP, "audit-log", Messages, Bulk, Ordered, Complete)
+	carry(TCP, "replication", Messages, Ordered, Complete)
+	carry(TCP, "audit-log", Messages, Ordered, Complete)
 	carry(TCP, "zone-transfer", Messages, Ordered, Bulk, Complete)
 	return all
 }

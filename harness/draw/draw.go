@@ -45,7 +45,7 @@ func From(r *rule.R) *Data {
 	if err != nil {
 		r.Fatalf("%v", err)
 	}
-	r.Note(fmt.Sprintf("Names, values and limits of this round come from seed %d (%s=%d brings them back).", seed, Env, seed))
+	r.Note(fmt.Sprintf("Names, values and limits are drawn; to draw the same: %s=%d", Env, seed))
 	h := fnv.New64a()
 	h.Write([]byte(r.T().Name()))
 	return &Data{rand.New(rand.NewPCG(seed, h.Sum64())), map[string]bool{}}

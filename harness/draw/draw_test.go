@@ -122,7 +122,7 @@ func TestFailureSaysSeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for seed, want := range map[string]string{
-		"4711": `seed 4711 \(KATA_SEED=4711 brings them back\)`,
+		"4711": `to draw the same: KATA_SEED=4711\n`,
 		"9-7":  `KATA_SEED=9-7: want a number`,
 		"7-":   `KATA_SEED=7-: want a number`,
 		"four": `KATA_SEED=four: want a number`,

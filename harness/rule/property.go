@@ -46,7 +46,10 @@ func (r *R) Property(prop func(t *rapid.T, r *R)) {
 		return
 	}
 	text := rec.last
-	if text == "" {
+	switch {
+	case text == "" && strings.Contains(rec.text, "flaky test"):
+		text = rec.least + "\n\nThe same input does not fail every time."
+	case text == "":
 		text = rec.text // rapid's own words: a panic outside Do, or no valid input
 	}
 	if seed := seedOf(rec.text); seed != "" {
@@ -87,6 +90,7 @@ func (l *relay) Errorf(format string, args ...any) { l.Fatalf(format, args...) }
 
 func (l *relay) Fatalf(format string, args ...any) {
 	l.rec.last = fmt.Sprintf(format, args...)
+	l.rec.least = l.rec.last
 	l.T.FailNow() // without the text: rapid takes one that changes for another failure
 }
 
@@ -96,6 +100,7 @@ type recorder struct {
 	rapid.TB
 	failed bool
 	last   string      // what prop reported for the last input tried
+	least  string      // the same for the last that failed, which is the smallest
 	text   string      // what rapid said at the end
 	stuck  chan string // a call that was given up, in Do's words
 }

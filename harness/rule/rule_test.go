@@ -39,6 +39,7 @@ func TestOutput(t *testing.T) {
 		{"TestProperty", head + "Sum(11) is too much" + again + "'^TestProperty$' -rapid.seed=N\n"},
 		{"TestPropertyVaries", head + "Sum(11) is too much (rapid.seed=N: another text each time)" + again + "'^TestPropertyVaries$' -rapid.seed=N\n"},
 		{"TestPropertyPanic", head + "Sum(11)\npanicked: too much" + again + "'^TestPropertyPanic$' -rapid.seed=N\n"},
+		{"TestPropertyFlaky", head + "Sum of something above 10 is too much\n\nThe same input does not fail every time." + again + "'^TestPropertyFlaky$' -rapid.seed=N\n"},
 		{"TestLoop|TestAfterLoop|TestAfterLoopInSubtests", head + "Sum(7)\n" + loop + ends},
 		{"TestHoard|TestAfterLoopInSubtests", head + "Sum(8)\nhoards memory: N MiB so far, and not done\n" + ends},
 		{"TestLargeAndDone", ""},

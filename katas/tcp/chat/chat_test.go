@@ -116,6 +116,14 @@ func TestSay(t *testing.T) {
 
 // One goes after the other (RFC 2812, section 3.1.7).
 func TestLeave(t *testing.T) {
+	t.Run("nobody, after an hour of silence", func(t *testing.T) {
+		bubble.Run(t, 4, serving(func(s *server) {
+			first := s.join(s.d.Word())
+			s.join(s.d.Word())
+			<-time.After(time.Hour)
+			s.mustPassOn(first, s.d.Text(20))
+		}))
+	})
 	for _, tt := range []struct {
 		why string
 		end func(*client)

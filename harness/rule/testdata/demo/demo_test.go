@@ -148,6 +148,16 @@ func work() {
 	}
 }
 
+func TestPropertyFlaky(t *testing.T) {
+	failed := false
+	rule.New(t, 1).Property(func(t *rapid.T, r *rule.R) {
+		if n := rapid.IntRange(0, 1000).Draw(t, "n"); n > 10 && !failed {
+			failed = true
+			r.Errorf("Sum of something above 10 is too much")
+		}
+	})
+}
+
 func TestPropertyLoop(t *testing.T) {
 	rule.New(t, 1).Property(func(t *rapid.T, r *rule.R) {
 		n := rapid.IntRange(0, 1000).Draw(t, "n")

@@ -1205,7 +1205,7 @@ func (c *call) mustNotFlood() {
 	c.s.flood.Store(n > 5)
 	if n == 100 {
 		at := c.Elapsed() - c.began
-		c.Fatalf("%s\nasked %d times at one instant, %v after the call\nwant  %s\n\nEach time, what was there to read or to find out led to the next try, at once.", c.title, n, span(at), c.plan)
+		c.Fatalf("%s\nasked %d times at one instant, %v after the call\nwant  %s\n\nEach time, ReadFrom returned at once, and that led to the next try.", c.title, n, span(at), c.plan)
 	}
 }
 
@@ -1214,7 +1214,7 @@ func plan(schedule exchange.Schedule) string {
 	if schedule.First <= 0 {
 		return "one try, at 0s"
 	}
-	return "tries after " + times(triesOf(schedule, 8*schedule.First)) + ", … (without an answer)"
+	return "tries after " + times(triesOf(schedule, 8*schedule.First)) + ", … until ctx ends or there is an answer"
 }
 
 // mustEnd waits for Exchange to return, half a minute longer than it may take.
@@ -1230,14 +1230,14 @@ func (c *call) mustReturn(limit time.Duration, want string) {
 	case <-c.done:
 		c.Wait()
 	case <-time.After(limit + 30*time.Second):
-		c.Fatalf("%s\nhas not returned after %v\nwant %s after %v\n\n%s", c.title, span(c.Elapsed()-c.began), want, span(limit), c.Waiting())
+		c.Fatalf("%s\nhas not returned after %v\nwant %s\n\n%s", c.title, span(c.Elapsed()-c.began), want, c.Waiting())
 	}
 }
 
 // mustAnswer wants that answer at that time since the call.
 func (c *call) mustAnswer(want string, at time.Duration) {
 	c.T().Helper()
-	c.mustReturn(at, quote(want))
+	c.mustReturn(at, quote(want)+" after "+span(at))
 	if c.err != nil || string(c.answer) != want || c.took != at {
 		c.Fatalf("%s\nreturned %s after %v\nwant     %s after %v%s", c.title, outcome(c.answer, c.err), span(c.took), quote(want), span(at), c.whose())
 	}
@@ -1246,7 +1246,7 @@ func (c *call) mustAnswer(want string, at time.Duration) {
 // mustFail wants that error, at one of those times.
 func (c *call) mustFail(want error, at ...time.Duration) {
 	c.T().Helper()
-	c.mustReturn(at[0], name(want))
+	c.mustReturn(at[0], name(want)+" after "+span(at[0]))
 	ok := errors.Is(c.err, want)
 	if want == context.DeadlineExceeded {
 		ok = ok || errors.Is(c.err, os.ErrDeadlineExceeded)

@@ -41,7 +41,7 @@ type Pool struct {
 
 // Conn is a connection on loan: each Get makes a new one, also when the net.Conn
 // inside was lent before. Whoever has it puts it back with Pool.Put, if the next
-// can use it, or else closes it.
+// can use it, or else closes it; several goroutines may do so at once.
 type Conn struct {
 	net.Conn
 	// TODO
@@ -56,8 +56,8 @@ func New(dial Dial, limits Limits) *Pool {
 // Get lends a connection: an idle one or else, as long as there are fewer than
 // Limits.Size, a new one. Otherwise it waits for its turn.
 //
-// The error is ErrClosed when the pool is closed; that of ctx when ctx is done
-// first; else that of dial.
+// The error is ErrClosed when the pool is closed, that of ctx when ctx is done,
+// either when both are; else that of dial.
 func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 	// TODO
 	return nil, todo.Err

@@ -8,8 +8,10 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -129,7 +131,7 @@ func TestSize(t *testing.T) {
 			back := s.oneOf(all)
 			s.put(back)
 			if l := late.mustLend(); l.number != back.number {
-				s.fail("Get %d lent connection %d.\nWant connection %d, which had come back.", late.number, l.number, back.number)
+				s.fail("Get %d got connection %d.\nWant connection %d, which had come back.", late.number, l.number, back.number)
 			} else {
 				l.mustTalk()
 			}
@@ -155,7 +157,7 @@ func TestSize(t *testing.T) {
 				}
 			}
 			if len(lent) != s.limits.Size {
-				s.fail("%d of %d Gets have lent a connection after 10s. Want %d, which is Size.", len(lent), len(asked), s.limits.Size)
+				s.fail("%d of %d Gets have got a connection after 10s. Want %d, which is Size.", len(lent), len(asked), s.limits.Size)
 			}
 		})
 	})
@@ -279,8 +281,9 @@ func TestPutTwice(t *testing.T) {
 			second, third := s.ask(), s.ask()
 			s.put(all[0])
 			s.mustNotPut(all[0])
+			second.settle()
 			if second.over() == third.over() {
-				s.fail("One connection has come back, and two calls of Get wait for one.\nWant one of them to lend it, and the other one to wait.")
+				s.fail("One connection has come back, and two calls of Get wait for one.\nWant one of them to get it, and the other one to wait.")
 			}
 		})
 	})
@@ -432,6 +435,20 @@ func TestIdle(t *testing.T) {
 			}
 		})
 	})
+	t.Run("somebody asks while it is closed", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			s := start(b, 2, 4)
+			for range 6 {
+				s.newStory()
+				for _, l := range s.getAll() {
+					s.put(l)
+				}
+				asked := s.askAtClose()
+				s.pass(2*s.limits.Idle + time.Millisecond)
+				s.mustServe(asked)
+			}
+		})
+	})
 	t.Run("no limit", func(t *testing.T) {
 		bubble.Run(t, 8, func(b *bubble.B) {
 			s := startWith(b, draw.From(b.R), pool.Limits{Size: 2})
@@ -498,6 +515,24 @@ func TestEnds(t *testing.T) {
 			})
 		})
 	}
+	t.Run("somebody asks while it is closed", func(t *testing.T) {
+		bubble.Run(t, 9, func(b *bubble.B) {
+			s := start(b, 2, 4)
+			for range 6 {
+				s.newStory()
+				all := s.getAll()
+				for _, l := range all {
+					s.put(l)
+				}
+				s.Wait()
+				asked := s.askAtClose()
+				l := s.oneOf(all)
+				s.did("the server of connection %d closes it", l.number)
+				l.peer().Close()
+				s.mustServe(asked)
+			}
+		})
+	})
 	t.Run("an answer was not read", func(t *testing.T) {
 		bubble.Run(t, 9, func(b *bubble.B) {
 			s := start(b, 1, 4)
@@ -527,32 +562,50 @@ func TestEnds(t *testing.T) {
 	})
 	t.Run("the server speaks at the instant of Get", func(t *testing.T) {
 		bubble.Run(t, 9, func(b *bubble.B) {
-			s := start(b, 1, 4)
-			for range 3 {
+			s := start(b, 2, 4)
+			for round := range 4 {
 				s.newStory()
-				l := s.get()
-				s.put(l)
+				words := map[int]string{}
+				all := s.getAll()
+				for _, l := range all {
+					s.put(l)
+				}
 				s.Wait()
-				word := s.d.Word()
-				s.reading = time.Millisecond // so that a Read has got something, and has not returned yet
-				s.did("the server sends %q on connection %d", word+"\n", l.number)
-				fmt.Fprintln(l.peer(), word)
-				s.Wait()
+				s.slowReads(time.Millisecond) // which have got something, and have not returned yet
+				if round%2 == 0 {
+					slices.Reverse(all)
+				}
+				for _, l := range all {
+					words[l.number] = s.d.Word()
+					s.did("the server sends %q on connection %d", words[l.number]+"\n", l.number)
+					fmt.Fprintln(l.peer(), words[l.number])
+					s.Wait()
+				}
 				g := s.ask()
 				s.pass(10 * time.Millisecond)
-				s.reading = 0
-				next := g.mustLend()
-				if next.number == l.number {
-					next.mustHear(word) // all of it
+				s.slowReads(0)
+				lent := append([]*loan{g.mustLend()}, s.getMore(s.limits.Size-1)...)
+				for _, l := range lent {
+					if word := words[l.number]; word != "" {
+						l.mustHear(word) // all of it
+					}
 				}
-				next.mustTalk()
-				s.put(next)
+				s.talkAll(lent)
+				s.mustKeepToSize()
+				for _, l := range lent {
+					if round < 3 {
+						s.put(l)
+					} else {
+						s.close(l)
+					}
+				}
 			}
+			s.mustHaveClosedAll()
 		})
 	})
 }
 
-// In which order (golang/go#31708).
+// In which order (golang/go#50358).
 func TestTurns(t *testing.T) {
 	t.Run("connections and places", func(t *testing.T) {
 		bubble.Run(t, 10, func(b *bubble.B) {
@@ -654,7 +707,10 @@ func TestContext(t *testing.T) {
 			s.put(s.get())
 			ctx, cancel := context.WithCancel(b.Context())
 			cancel()
-			s.askWith(ctx, "whose context is done").mustFail(context.Canceled)
+			for range 30 { // for whom a coin decides
+				s.newStory()
+				s.askWith(ctx, "whose context is done").mustFail(context.Canceled)
+			}
 			s.get().mustTalk()
 			s.mustHaveDialled(1)
 			s.getMore(s.limits.Size - 1)
@@ -738,12 +794,7 @@ func TestContext(t *testing.T) {
 						tt.back(s, all[0])
 						cancel()
 					}
-					s.Wait()
-					if first.over() && first.err == nil {
-						s.put(first.mustLend())
-					} else {
-						first.mustFail(context.Canceled)
-					}
+					first.mustFailOrPut(context.Canceled)
 					all[0] = second.mustLend()
 				}
 				s.talkAll(all)
@@ -751,46 +802,23 @@ func TestContext(t *testing.T) {
 			})
 		})
 	}
-	t.Run("while it dials", func(t *testing.T) {
-		bubble.Run(t, 12, func(b *bubble.B) {
-			s := start(b, 1, 4)
-			s.dialWith(s.hang)
-			ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
-			defer cancel()
-			var fail []*get
-			for range s.limits.Size {
-				fail = append(fail, s.askWith(ctx, "with a deadline in 5s"))
-			}
-			late := s.ask()
-			s.pass(time.Second)
-			s.dialWith(s.connect)
-			late.mustWait()
-			s.pass(4 * time.Second)
-			for _, g := range fail {
-				g.mustFail(context.DeadlineExceeded)
-			}
-			late.mustLend().mustTalk()
-			s.getMore(s.limits.Size - 1)
-		})
+	t.Run("while it dials", func(t *testing.T) { whileItDials(t, (*stage).hang) })
+	t.Run("while it dials, and the dial has an error of its own", func(t *testing.T) {
+		whileItDials(t, (*stage).giveUp)
 	})
 	t.Run("while it dials, and the dial succeeds all the same", func(t *testing.T) {
 		bubble.Run(t, 12, func(b *bubble.B) {
 			s := start(b, 1, 4)
 			for range 20 {
 				s.newStory()
-				s.dialWith(func(ctx context.Context) (net.Conn, error) {
-					<-ctx.Done()
-					return s.connect(context.WithoutCancel(ctx))
-				})
+				s.dialWith(s.tooLate)
 				ctx, cancel := context.WithCancel(b.Context())
 				g := s.askWith(ctx, "that will be cancelled")
 				s.did("the context of Get %d is cancelled, and its dial succeeds", g.number)
 				cancel()
-				if s.dialWith(s.connect); g.over() && g.err == nil {
-					s.put(g.mustLend())
-				} else {
-					g.mustFail(context.Canceled)
-				}
+				s.Wait()
+				s.dialWith(s.connect)
+				g.mustFailOrPut(context.Canceled)
 			}
 			all := s.getAll()
 			s.talkAll(all)
@@ -801,6 +829,47 @@ func TestContext(t *testing.T) {
 			s.closePool()
 			s.mustHaveClosedAll()
 		})
+	})
+	t.Run("while it dials, the dial succeeds all the same, and somebody waits", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			s := start(b, 1, 4)
+			s.getMore(s.limits.Size - 1)
+			s.dialWith(s.tooLate)
+			ctx, cancel := context.WithCancel(b.Context())
+			g := s.askWith(ctx, "that will be cancelled")
+			late := s.ask()
+			late.mustWait()
+			s.did("the context of Get %d is cancelled, and its dial succeeds", g.number)
+			s.dialWith(s.connect)
+			cancel()
+			g.mustFailOrPut(context.Canceled)
+			late.mustLend().mustTalk()
+			s.mustKeepToSize()
+		})
+	})
+}
+
+// whileItDials has all dial until the context is done.
+func whileItDials(t *testing.T, how func(*stage, context.Context) (net.Conn, error)) {
+	bubble.Run(t, 12, func(b *bubble.B) {
+		s := start(b, 1, 4)
+		s.dialWith(func(ctx context.Context) (net.Conn, error) { return how(s, ctx) })
+		ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
+		defer cancel()
+		var fail []*get
+		for range s.limits.Size {
+			fail = append(fail, s.askWith(ctx, "with a deadline in 5s"))
+		}
+		late := s.ask()
+		s.pass(time.Second)
+		s.dialWith(s.connect)
+		late.mustWait()
+		s.pass(4 * time.Second)
+		for _, g := range fail {
+			g.mustFail(context.DeadlineExceeded)
+		}
+		late.mustLend().mustTalk()
+		s.getMore(s.limits.Size - 1)
 	})
 }
 
@@ -834,7 +903,7 @@ func TestPoolClose(t *testing.T) {
 	t.Run("who dials", func(t *testing.T) {
 		bubble.Run(t, 13, func(b *bubble.B) {
 			s := start(b, 1, 4)
-			s.dialWith(s.hang)
+			s.dialWith(s.giveUp)
 			var line []*get
 			for range s.limits.Size {
 				line = append(line, s.ask())
@@ -893,11 +962,7 @@ func TestPoolClose(t *testing.T) {
 					s.p.Close()
 					put.Wait()
 				}
-				if s.Wait(); g.over() && g.err == nil {
-					s.put(g.mustLend())
-				} else {
-					g.mustFail(pool.ErrClosed)
-				}
+				g.mustFailOrPut(pool.ErrClosed)
 				for _, l := range all[1:] {
 					s.put(l)
 				}
@@ -939,7 +1004,8 @@ func TestNothingLeft(t *testing.T) {
 				s.close(l)
 				s.dialWith(s.refused)
 				for range s.limits.Size {
-					if g := s.askWith(forever, "with a context that is never done"); g.over() && g.err == nil {
+					g := s.askWith(forever, "with a context that is never done")
+					if g.settle(); g.over() && g.err == nil {
 						s.close(g.mustLend())
 					}
 				}
@@ -1110,18 +1176,19 @@ type stage struct {
 	greeting string        // what the server says first, if anything
 	answer   time.Duration // how long it takes to answer
 	closing  time.Duration // how long it takes to close a connection
-	reading  time.Duration // how long a Read keeps what it has got
 
 	gets  int      // calls of Get so far
 	loans []*loan  // that they gave
 	story []string // what has happened
 
-	mu    sync.Mutex // for what follows
-	how   dialler    // the pool's next dials
-	dials int        // so far
-	live  int        // being dialled, or made and not closed
-	most  int        // that there were at once
-	conns []*conn    // that were made
+	mu    sync.Mutex    // for what follows
+	how   dialler       // the pool's next dials
+	slow  time.Duration // how long the next Read keeps what it has got
+	then  func()        // what happens while the next connection is closed
+	dials int           // so far
+	live  int           // being dialled, or made and not closed
+	most  int           // that there were at once
+	conns []*conn       // that were made
 	peers map[string]net.Conn
 }
 
@@ -1277,13 +1344,40 @@ type conn struct {
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if n > 0 && c.s.reading > 0 {
-		<-time.After(c.s.reading)
+	if n > 0 {
+		if d := c.s.slowRead(); d > 0 {
+			<-time.After(d)
+		}
 	}
 	return n, err
 }
 
+// slowReads says how long the next Read keeps what it has got; each one after it
+// keeps it for a millisecond more. 0 is not at all.
+func (s *stage) slowReads(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slow = d
+}
+
+func (s *stage) slowRead() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.slow
+	if d > 0 {
+		s.slow += time.Millisecond
+	}
+	return d
+}
+
 func (c *conn) Close() error {
+	c.s.mu.Lock()
+	then := c.s.then
+	c.s.then = nil
+	c.s.mu.Unlock()
+	if then != nil {
+		then()
+	}
 	if c.s.closing > 0 {
 		<-time.After(c.s.closing)
 	}
@@ -1324,6 +1418,27 @@ func (s *stage) dialWith(how dialler) {
 	s.how = how
 }
 
+// atClose says what happens while the next connection is closed.
+func (s *stage) atClose(then func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.then = then
+}
+
+// dialled says how often the pool has dialled.
+func (s *stage) dialled() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dials
+}
+
+// mostAtOnce says how many connections there were at one time.
+func (s *stage) mostAtOnce() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.most
+}
+
 // connect is how the pool dials unless the test says otherwise.
 func (s *stage) connect(ctx context.Context) (net.Conn, error) {
 	return s.Net.Dial(ctx, "tcp", s.ln.Addr().String())
@@ -1338,6 +1453,18 @@ func (s *stage) refused(ctx context.Context) (net.Conn, error) {
 func (s *stage) hang(ctx context.Context) (net.Conn, error) {
 	<-ctx.Done()
 	return nil, fmt.Errorf("dial: %w", ctx.Err())
+}
+
+// giveUp gets no answer, and does not tell why it ends.
+func (s *stage) giveUp(ctx context.Context) (net.Conn, error) {
+	<-ctx.Done()
+	return nil, errors.New("dial: given up")
+}
+
+// tooLate gets an answer when nobody waits for it any more.
+func (s *stage) tooLate(ctx context.Context) (net.Conn, error) {
+	<-ctx.Done()
+	return s.connect(context.WithoutCancel(ctx))
 }
 
 // after is dialling that takes a while.
@@ -1371,10 +1498,7 @@ func (s *stage) moody() dialler {
 func (s *stage) mustHaveDialled(want int) {
 	s.T().Helper()
 	s.Wait()
-	s.mu.Lock()
-	got := s.dials
-	s.mu.Unlock()
-	if got != want {
+	if got := s.dialled(); got != want {
 		s.fail("The pool has dialled %s. Want %s.", times(got), times(want))
 	}
 }
@@ -1393,10 +1517,7 @@ func times(n int) string {
 func (s *stage) mustKeepToSize() {
 	s.T().Helper()
 	s.Wait()
-	s.mu.Lock()
-	most := s.most
-	s.mu.Unlock()
-	if most > s.limits.Size {
+	if most := s.mostAtOnce(); most > s.limits.Size {
 		s.fail("There were %d connections at one time, with those being dialled.\nWant %d at most, which is Size.", most, s.limits.Size)
 	}
 }
@@ -1414,7 +1535,7 @@ func (s *stage) mustHaveClosedAll() {
 	}
 	s.mu.Unlock()
 	if len(open) > 0 {
-		s.fail("The pool is closed, nothing is on loan, and still open of its %d connections: %s.\nWant all of them closed.", len(s.conns), strings.Join(open, ", "))
+		s.fail("Nothing is on loan or idle any more, and still open of %d connections: %s.\nWant all of them closed.", len(s.conns), strings.Join(open, ", "))
 	}
 }
 
@@ -1478,7 +1599,7 @@ func (g *get) over() bool {
 		g.s.did("Get %d has returned the error: %v", g.number, g.err)
 	case g.conn != nil:
 		g.loan = g.s.loanOf(g)
-		g.s.did("Get %d has lent connection %d", g.number, g.loan.number)
+		g.s.did("Get %d has got connection %d", g.number, g.loan.number)
 	}
 	g.told = true
 	return true
@@ -1519,12 +1640,21 @@ func (g *get) mustWait() {
 	}
 }
 
-// mustLend wants Get to have lent a connection by now.
+// settle lets Get have a millisecond, in which it may look whether the server has
+// said anything.
+func (g *get) settle() {
+	if !g.over() {
+		g.s.pass(time.Millisecond)
+	}
+}
+
+// mustLend wants Get to have got a connection by now.
 func (g *get) mustLend() *loan {
 	g.s.T().Helper()
+	g.settle()
 	switch {
 	case !g.over():
-		g.s.stuck("Get %d waits. Want it to have lent a connection by now.", g.number)
+		g.s.stuck("Get %d waits. Want it to have got a connection by now.", g.number)
 	case g.err != nil:
 		g.s.fail("Get %d returned the error: %v\nwant a connection", g.number, g.err)
 	case g.conn == nil:
@@ -1540,9 +1670,19 @@ func (g *get) mustFail(want error) {
 	case !g.over():
 		g.s.stuck("Get %d waits. Want it to have returned by now: %s.", g.number, name(want))
 	case g.err == nil:
-		g.s.fail("Get %d lent a connection.\nWant the error %s.", g.number, name(want))
+		g.s.fail("Get %d got a connection.\nWant the error %s.", g.number, name(want))
 	case !is(g.err, want):
 		g.s.fail("Get %d returned the error: %v\nwant %s", g.number, g.err, name(want))
+	}
+}
+
+// mustFailOrPut wants that error, or a connection, and puts it back.
+func (g *get) mustFailOrPut(want error) {
+	g.s.T().Helper()
+	if g.settle(); g.over() && g.err == nil {
+		g.s.put(g.mustLend())
+	} else {
+		g.mustFail(want)
 	}
 }
 
@@ -1590,6 +1730,49 @@ func (s *stage) getMore(n int) []*loan {
 func (s *stage) getAll() []*loan {
 	s.T().Helper()
 	return s.getMore(s.limits.Size)
+}
+
+// askAtClose calls Get, as often as there are places, while the pool closes the
+// next connection, which takes a while. It takes no time, for whoever asks may
+// have to wait for a lock.
+func (s *stage) askAtClose() []*get {
+	var asked []*get
+	for range s.limits.Size {
+		asked = append(asked, s.newGet())
+	}
+	s.did("Get %d to Get %d will be called while the pool closes the next connection", asked[0].number, s.gets)
+	s.atClose(func() {
+		var begun atomic.Int32
+		for _, g := range asked {
+			s.Go(fmt.Sprintf("Get(ctx), call %d", g.number), func() error {
+				begun.Add(1)
+				g.call(s.Context())
+				return nil
+			})
+		}
+		for int(begun.Load()) < len(asked) {
+			runtime.Gosched()
+		}
+		for i := 0; i < 5000 && s.mostAtOnce() <= s.limits.Size; i++ {
+			runtime.Gosched()
+		}
+	})
+	return asked
+}
+
+// mustServe wants all of them to have got a connection, and not too many.
+func (s *stage) mustServe(asked []*get) {
+	s.T().Helper()
+	s.mustKeepToSize()
+	var all []*loan
+	for _, g := range asked {
+		all = append(all, g.mustLend())
+	}
+	s.talkAll(all)
+	s.mustKeepToSize()
+	for _, l := range all {
+		s.put(l)
+	}
 }
 
 // oneOf draws one.

@@ -132,16 +132,21 @@ func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 	}
 	select {
 	case a := <-r.reply:
+		if a.err != nil && a.err != ErrClosed && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return p.lend(a)
 	case <-ctx.Done():
 	}
 	p.call(func() { p.remove(r) })
 	select {
 	case a := <-r.reply: // it had come: lend it after all
-		return p.lend(a)
+		if a.err == nil {
+			return p.lend(a)
+		}
 	default:
-		return nil, ctx.Err()
 	}
+	return nil, ctx.Err()
 }
 
 func (p *Pool) lend(a reply) (*Conn, error) {

@@ -216,6 +216,9 @@ func (p *Pool) connect(ctx context.Context) (*wire, error) {
 	}
 	if err != nil {
 		p.release()
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
 		return nil, err
 	}
 	out, in := net.Pipe()

@@ -91,9 +91,14 @@ func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 		if c.expiry != nil {
 			c.expiry.Stop()
 		}
-		c.SetDeadline(time.Unix(0, 1))
-		var timeout net.Error
-		if err := <-c.heard; !errors.As(err, &timeout) || !timeout.Timeout() {
+		var err, timeout = error(nil), net.Error(nil)
+		select {
+		case err = <-c.heard:
+		case <-time.After(time.Millisecond): // what is there already is seen
+			c.SetDeadline(time.Unix(0, 1))
+			err = <-c.heard
+		}
+		if !errors.As(err, &timeout) || !timeout.Timeout() {
 			c.Conn.Close()
 			continue
 		}
@@ -127,7 +132,7 @@ func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 	}
 	if err != nil {
 		<-p.places
-		return nil, fmt.Errorf("pool: dialling: %w", err)
+		return nil, fmt.Errorf("pool: dialling: %w", errors.Join(ctx.Err(), err))
 	}
 	if ctx.Err() != nil { // too late
 		conn.Close()

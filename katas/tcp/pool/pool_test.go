@@ -373,35 +373,34 @@ func TestIdle(t *testing.T) {
 	t.Run("just in time, and too late", func(t *testing.T) {
 		bubble.Run(t, 8, func(b *bubble.B) {
 			s := start(b, 1, 4)
-			s.put(s.get())
-			for range 3 {
-				s.pass(s.limits.Idle - time.Millisecond)
-				l := s.get()
-				l.mustTalk()
-				s.mustHaveDialled(1)
-				s.pass(3 * s.limits.Idle) // on loan, which is not idle
-				l.mustTalk()
-				s.put(l)
-			}
+			l := s.get()
+			s.put(l)
+			s.pass(s.limits.Idle - 10*time.Millisecond)
+			l = s.mustLendAgain(l)
+			s.pass(3 * s.limits.Idle) // on loan, which is not idle
+			l.mustTalk()
+			s.put(l)
 			s.pass(s.limits.Idle + time.Millisecond)
-			s.get().mustTalk()
+			next := s.get()
+			if next.number == l.number {
+				s.fail("Connection %d had lain idle for %v (Idle is %v), and Get %d got it.\nWant another one: this one is too old.", l.number, s.Elapsed()-l.back, s.limits.Idle, next.get)
+			}
+			next.mustTalk()
 			s.mustHaveDialled(2)
 		})
 	})
 	t.Run("put back again", func(t *testing.T) {
 		bubble.Run(t, 8, func(b *bubble.B) {
 			s := start(b, 1, 4)
-			s.put(s.get())
+			l := s.get()
+			s.put(l)
 			for range 3 {
 				s.pass(s.limits.Idle / 2)
-				l := s.get()
-				l.mustTalk()
+				l = s.mustLendAgain(l)
 				s.put(l)
-				s.mustHaveDialled(1)
 			}
-			s.pass(s.limits.Idle - time.Millisecond)
-			s.get().mustTalk()
-			s.mustHaveDialled(1)
+			s.pass(s.limits.Idle - 10*time.Millisecond)
+			s.mustLendAgain(l)
 		})
 	})
 	t.Run("nobody calls Get", func(t *testing.T) {
@@ -452,10 +451,10 @@ func TestIdle(t *testing.T) {
 	t.Run("no limit", func(t *testing.T) {
 		bubble.Run(t, 8, func(b *bubble.B) {
 			s := startWith(b, draw.From(b.R), pool.Limits{Size: 2})
-			s.put(s.get())
+			l := s.get()
+			s.put(l)
 			s.pass(12 * time.Hour)
-			s.get().mustTalk()
-			s.mustHaveDialled(1)
+			s.mustLendAgain(l)
 		})
 	})
 }
@@ -625,6 +624,7 @@ func TestTurns(t *testing.T) {
 				} else {
 					s.close(all[one])
 				}
+				g.mustGoBefore(line[i+1:]...)
 				all[one] = g.mustLend()
 			}
 			s.talkAll(all)
@@ -635,8 +635,8 @@ func TestTurns(t *testing.T) {
 		why  string
 		back func(*stage, *loan)
 	}{
-		{"who puts back and asks again", func(s *stage, l *loan) { s.p.Put(l.conn) }},
-		{"who closes and asks again", func(_ *stage, l *loan) { l.conn.Close() }},
+		{"puts it back and asks again", func(s *stage, l *loan) { s.p.Put(l.conn) }},
+		{"closes it and asks again", func(_ *stage, l *loan) { l.conn.Close() }},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 10, func(b *bubble.B) {
@@ -644,15 +644,17 @@ func TestTurns(t *testing.T) {
 				all := s.getAll()
 				for range 30 {
 					s.newStory()
+					s.did("(connection %d is on loan to Get %d)", all[0].number, all[0].get)
 					next := s.ask()
 					next.mustWait()
 					again := s.newGet()
-					s.did("Get %d is called by %s: the holder of connection %d", again.number, tt.why, all[0].number)
+					s.did("the holder of connection %d %s, which is Get %d", all[0].number, tt.why, again.number)
 					s.Go("Get(ctx), behind another call", func() error {
 						tt.back(s, all[0])
 						again.call(s.Context())
 						return nil
 					})
+					next.mustGoBefore(again)
 					l := next.mustLend()
 					again.mustWait()
 					s.put(l)
@@ -1122,11 +1124,11 @@ func TestLoopback(t *testing.T) {
 		talk("two", again, peer)
 		p.Put(again)
 		peer.Close()
-		select {
-		case <-(<-made).over:
-		case <-time.After(loopback.Limit):
-			l.Fatalf("The server closed a connection that is idle, and the pool has not closed it.\nWant it closed at once.")
-		}
+		closed := <-made
+		l.Go("the Close of an idle connection that the server has closed (rule 9)", func() error {
+			<-closed.over
+			return nil
+		}).Wait()
 		third := get("after the server closed the idle connection")
 		talk("three", third, <-peers)
 		fourth := get("with one on loan, of two")
@@ -1177,11 +1179,11 @@ type stage struct {
 	answer   time.Duration // how long it takes to answer
 	closing  time.Duration // how long it takes to close a connection
 
-	gets  int      // calls of Get so far
-	loans []*loan  // that they gave
-	story []string // what has happened
+	gets  int     // calls of Get so far
+	loans []*loan // that they gave
 
 	mu    sync.Mutex    // for what follows
+	story []string      // what has happened
 	how   dialler       // the pool's next dials
 	slow  time.Duration // how long the next Read keeps what it has got
 	then  func()        // what happens while the next connection is closed
@@ -1236,11 +1238,17 @@ func (s *stage) closeAll() {
 
 // did adds a line to the story.
 func (s *stage) did(format string, args ...any) {
-	s.story = append(s.story, fmt.Sprintf("%8v  %s", s.Elapsed(), fmt.Sprintf(format, args...)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.story = append(s.story, fmt.Sprintf("%10v  %s", s.Elapsed(), fmt.Sprintf(format, args...)))
 }
 
 // newStory forgets what has happened.
-func (s *stage) newStory() { s.story = nil }
+func (s *stage) newStory() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.story = nil
+}
 
 // fail fails the test, and says what has happened.
 func (s *stage) fail(format string, args ...any) {
@@ -1257,10 +1265,12 @@ func (s *stage) stuck(format string, args ...any) {
 // report is the story so far.
 func (s *stage) report() string {
 	text := fmt.Sprintf("The pool has Size %d and Idle %v; it is %v now.", s.limits.Size, s.limits.Idle, s.Elapsed())
-	const most = 24
+	const most = 30
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	story := s.story
 	if more := len(story) - most; more > 0 {
-		story = append([]string{fmt.Sprintf("%8s  (%d lines more)", "…", more)}, story[more:]...)
+		story = append([]string{fmt.Sprintf("%10s  (%d lines more)", "…", more)}, story[more:]...)
 	}
 	if len(story) > 0 {
 		text += " What was done:\n" + strings.Join(story, "\n")
@@ -1380,6 +1390,7 @@ func (c *conn) Close() error {
 	}
 	if c.s.closing > 0 {
 		<-time.After(c.s.closing)
+		c.s.did("that Close returns")
 	}
 	c.s.mu.Lock()
 	if !c.closed {
@@ -1392,6 +1403,7 @@ func (c *conn) Close() error {
 
 // dial is what the pool dials with.
 func (s *stage) dial(ctx context.Context) (net.Conn, error) {
+	s.did("the pool dials")
 	s.mu.Lock()
 	how := s.how
 	s.dials++
@@ -1518,7 +1530,7 @@ func (s *stage) mustKeepToSize() {
 	s.T().Helper()
 	s.Wait()
 	if most := s.mostAtOnce(); most > s.limits.Size {
-		s.fail("There were %d connections at one time, with those being dialled.\nWant %d at most, which is Size.", most, s.limits.Size)
+		s.fail("There were %d connections at one time, with those being dialled and those\nwhose Close has not returned. Want %d at most, which is Size.", most, s.limits.Size)
 	}
 }
 
@@ -1555,7 +1567,9 @@ type get struct {
 // loan is a connection on loan.
 type loan struct {
 	s      *stage
-	number int // of the connection, from 1 on, in the order of dialling
+	get    int           // which call gave it
+	back   time.Duration // when it was put back, since the start
+	number int           // of the connection, from 1 on, in the order of dialling
 	conn   *pool.Conn
 }
 
@@ -1615,7 +1629,7 @@ func (s *stage) loanOf(g *get) *loan {
 	if number == 0 {
 		s.fail("Get %d returned a connection that dial has not made: %v.", g.number, g.conn.LocalAddr())
 	}
-	l := &loan{s, number, g.conn}
+	l := &loan{s: s, get: g.number, number: number, conn: g.conn}
 	s.loans = append(s.loans, l)
 	return l
 }
@@ -1645,6 +1659,19 @@ func (g *get) mustWait() {
 func (g *get) settle() {
 	if !g.over() {
 		g.s.pass(time.Millisecond)
+	}
+}
+
+// mustGoBefore wants none of those who asked later to be served before it.
+func (g *get) mustGoBefore(later ...*get) {
+	g.s.T().Helper()
+	if g.settle(); g.over() {
+		return
+	}
+	for _, l := range later {
+		if l.over() && l.err == nil {
+			g.s.fail("Get %d has got connection %d; Get %d, who asked before, waits.\nWant them served in the order in which they asked.", l.number, l.loan.number, g.number)
+		}
 	}
 }
 
@@ -1778,10 +1805,30 @@ func (s *stage) mustServe(asked []*get) {
 // oneOf draws one.
 func (s *stage) oneOf(all []*loan) *loan { return all[s.d.IntN(len(all))] }
 
+// mustLendAgain wants Get to give the connection, which is idle and the only one.
+func (s *stage) mustLendAgain(l *loan) *loan {
+	s.T().Helper()
+	idle, limit := s.Elapsed()-l.back, fmt.Sprintf(" of %v", s.limits.Idle)
+	if s.limits.Idle == 0 {
+		limit = ", with no limit"
+	}
+	next := s.get()
+	if next.number != l.number {
+		what := "was not lent"
+		if s.isClosed(l) {
+			what = "was closed"
+		}
+		s.fail("Connection %d had lain idle for %v%s, and %s.\nWant Get %d to get it, and not connection %d.", l.number, idle, limit, what, next.get, next.number)
+	}
+	next.mustTalk()
+	return next
+}
+
 // put wants to put the connection back.
 func (s *stage) put(l *loan) {
 	s.T().Helper()
 	s.did("Put(connection %d)", l.number)
+	l.back = s.Elapsed()
 	if err := s.call("Put(conn)", func() error { return s.p.Put(l.conn) }); err != nil {
 		s.fail("Put(connection %d) returned the error: %v\nwant nil", l.number, err)
 	}
@@ -1847,6 +1894,7 @@ func (l *loan) peer() net.Conn {
 func (l *loan) mustTalk() {
 	l.s.T().Helper()
 	word := l.s.d.Word()
+	l.s.did("the holder of connection %d asks %q", l.number, word+"\n")
 	if _, err := fmt.Fprintln(l.conn, word); err != nil {
 		l.s.fail("The holder of connection %d asked %q, and the Write failed: %v", l.number, word+"\n", err)
 	}

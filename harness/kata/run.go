@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/example/netkata/harness/internal/course"
@@ -73,8 +71,9 @@ func (r *runner) run(ctx context.Context, args []string) error {
 // one runs one kata and explains the verdict. A first failure that the other
 // tests keep waiting is shown before they end.
 func (r *runner) one(ctx context.Context, k course.Kata) error {
-	var shown atomic.Pointer[course.Failure]
+	var shown *course.Failure
 	var show *time.Timer
+	over := make(chan struct{}) // once shown
 	v, err := r.judge(ctx, k, func(f *course.Failure) {
 		if r.verbose {
 			return
@@ -83,23 +82,22 @@ func (r *runner) one(ctx context.Context, k course.Kata) error {
 			r.say("%s  %s\n", k.ID, red(course.Red))
 			r.quote(f)
 			r.say("\nThe other tests are still running.\n")
-			shown.Store(f)
+			shown = f
+			close(over)
 		})
 	})
 	if show != nil && !show.Stop() {
-		for shown.Load() == nil {
-			runtime.Gosched() // it is being written
-		}
+		<-over
 	}
 	if err != nil {
 		return err
 	}
-	if shown.Load() != nil {
+	if shown != nil {
 		r.say("They are done: %s.", tally(v))
 	} else {
 		r.say("%s", r.headline(k, v, 0))
 	}
-	r.explain(k, v, shown.Load())
+	r.explain(k, v, shown)
 	return nil
 }
 

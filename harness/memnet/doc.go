@@ -15,7 +15,7 @@
 //	n.Disturb(memnet.To(ln.Addr()), memnet.MustParse("cut 3, stall 5 2s"))
 //
 // Scripts draws such lines for rapid, which then finds the shortest one that
-// makes a test fail.
+// makes a test fail. Script.Arrivals foretells what one does to datagrams.
 //
 // # Words
 //

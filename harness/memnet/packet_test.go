@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -58,6 +59,8 @@ func TestDatagramFaults(t *testing.T) {
 		{"reorder 3", "none comes after it: a second later", []string{"0s a", "1s b", "3s c"}},
 		{"reorder 1 5s, reorder 2 5s", "both after the third", []string{"2s c", "2s b", "2s a"}},
 		{"reorder 1 5s, drop 2", "a lost one is a next one", []string{"1s a", "2s c"}},
+		{"reorder 1 5s, reorder 2 5s, drop 2", "although it was to be held", []string{"1s a", "2s c"}},
+		{"reorder 3 1s, delay 3 500ms", "the longer of both", []string{"0s a", "1s b", "3s c"}},
 		{"spoof 2", "the stranger's comes before", []string{"0s a", "1s c (stranger)", "1s b", "2s c"}},
 		{"spoof 2, drop 2", "instead of it", []string{"0s a", "1s c (stranger)", "2s c"}},
 		{"spoof 1, delay 1 1500ms", "in time, while the true one is late", []string{"0s b (stranger)", "1s b", "1.5s a", "2s c"}},
@@ -77,7 +80,78 @@ func TestDatagramFaults(t *testing.T) {
 					t.Errorf("%s:\ngot  %q\nwant %q", c.why, got, c.want)
 				}
 			})
+			foretold := foretell(memnet.MustParse(c.script))
+			want := slices.DeleteFunc(c.want, func(text string) bool { return strings.HasSuffix(text, "(stranger)") })
+			if !slices.Equal(foretold, want) {
+				t.Errorf("%s:\nArrivals foretells %q\nwant               %q", c.why, foretold, want)
+			}
 		})
+	}
+}
+
+// foretell is what Arrivals says of "a" at 0s, "b" at 1s, "c" at 2s.
+func foretell(s memnet.Script) (all []string) {
+	for _, a := range s.Arrivals([]memnet.Arrival{{0, 0}, {1, time.Second}, {2, 2 * time.Second}}) {
+		all = append(all, fmt.Sprint(a.At, " ", "abc"[a.Number:a.Number+1]))
+	}
+	return all
+}
+
+// What comes back from an echo under any two scripts is what Arrivals foretells.
+func TestArrivals(t *testing.T) {
+	steps := memnet.Scripts(6, 2*time.Second, memnet.DatagramFaults...)
+	all := rapid.SampledFrom([]string{"", "", "", "delay all 300ms", "duplicate all", "reorder all", "drop all"})
+	script := rapid.Custom(func(t *rapid.T) memnet.Script {
+		return append(steps.Draw(t, "steps"), memnet.MustParse(all.Draw(t, "all"))...)
+	})
+	rapid.Check(t, func(rt *rapid.T) {
+		there, back := script.Draw(rt, "there"), script.Draw(rt, "back")
+		var sent, got []memnet.Arrival
+		at := time.Duration(0)
+		for i := range rapid.IntRange(0, 6).Draw(rt, "sent") {
+			sent = append(sent, memnet.Arrival{Number: i, At: at})
+			// The odd microsecond keeps it from being sent as another arrives.
+			at += time.Duration(rapid.IntRange(0, 900).Draw(rt, "ms"))*time.Millisecond + time.Microsecond
+		}
+		bubble(t, func(t *testing.T, n *memnet.Network) { got = echoed(n, sent, there, back) })
+		if want := back.Arrivals(there.Arrivals(sent)); !slices.Equal(got, want) {
+			rt.Errorf("there %v, back %v\nsent %v\ngot  %v\nwant %v", there, back, sent, got, want)
+		}
+	})
+}
+
+// echoed has those datagrams sent to one who sends them back at once, and returns
+// what comes back, without a stranger's.
+func echoed(n *memnet.Network, sent []memnet.Arrival, there, back memnet.Script) (got []memnet.Arrival) {
+	n.Forge = func([]byte) []byte { return []byte("forged") }
+	me, _ := n.ListenPacket("127.0.0.1:1")
+	echo, _ := n.ListenPacket("127.0.0.1:7")
+	n.Disturb(memnet.To(echo.LocalAddr()), there)
+	n.Disturb(memnet.From(echo.LocalAddr()), back)
+	go func() {
+		for b := make([]byte, 10); ; {
+			k, from, err := echo.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			if k == 1 {
+				echo.WriteTo(b[:k], from)
+			}
+		}
+	}()
+	began := time.Now()
+	for _, d := range sent {
+		time.AfterFunc(d.At, func() { me.WriteTo([]byte{byte(d.Number)}, echo.LocalAddr()) })
+	}
+	me.SetReadDeadline(began.Add(time.Hour))
+	for b := make([]byte, 10); ; {
+		k, _, err := me.ReadFrom(b)
+		if err != nil {
+			return got
+		}
+		if k == 1 {
+			got = append(got, memnet.Arrival{Number: int(b[0]), At: time.Since(began)})
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package memnet
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -83,6 +84,9 @@ func (f Fault) ofStreams() bool { return f <= Reset }
 func (f Fault) takesTime() bool {
 	return f == Coalesce || f == Stall || f == Delay || f == Reorder
 }
+
+// patience is how long Reorder waits for the datagram that follows.
+func (s Step) patience() time.Duration { return cmp.Or(s.For, time.Second) }
 
 // String returns the step as a script has it: "delay 2 300ms".
 func (s Step) String() string {

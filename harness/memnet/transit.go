@@ -46,10 +46,7 @@ func (r *rule) judge(f *fate) (released []*datagram) {
 		case Delay:
 			f.delay += s.For
 		case Reorder:
-			f.reorder, f.within = r, s.For
-			if f.within == 0 {
-				f.within = time.Second
-			}
+			f.reorder, f.within = r, s.patience()
 		}
 	}
 	if f.reorder == r && !f.drop {

@@ -764,13 +764,13 @@ func TestWeather(t *testing.T) {
 		c := s.ask(ctx, s.socket(), "time?", schedule)
 		switch {
 		case c.sameIDs():
-		case want.try == 0:
+		case want.Number == 0:
 			c.mustFail(context.DeadlineExceeded, limit)
 			c.mustTry(triesOf(schedule, limit)...)
 		default:
-			c.mustEnd(want.at)
-			c.mustTry(triesOf(schedule, limit)[:want.try]...)
-			c.mustAnswer(fmt.Sprintf("to %04x", c.conn.ids()[want.try-1]), want.at)
+			c.mustEnd(want.At)
+			c.mustTry(triesOf(schedule, limit)[:want.Number]...)
+			c.mustAnswer(fmt.Sprintf("to %04x", c.conn.ids()[want.Number-1]), want.At)
 		}
 	})
 }
@@ -814,26 +814,21 @@ func TestLoopback(t *testing.T) {
 // weather is what the network does on the way to the server, and back.
 type weather struct{ there, back memnet.Script }
 
-// arrival is a question or an answer, and when it is there.
-type arrival struct {
-	try int // from 1 on; 0: no answer
-	at  time.Duration
-}
-
 // outcomeOf plays an Exchange with a server that answers everything at once
-// against a clock of its own, and returns the answer that counts.
-func (w weather) outcomeOf(schedule exchange.Schedule, limit time.Duration) arrival {
+// against a clock of its own, and returns the try of which the answer counts, from
+// 1 on, and when it comes; the zero value when none does.
+func (w weather) outcomeOf(schedule exchange.Schedule, limit time.Duration) memnet.Arrival {
 	tries := triesOf(schedule, limit)
-	var sent []arrival
+	var sent []memnet.Arrival
 	for i, at := range tries {
-		sent = append(sent, arrival{i + 1, at})
+		sent = append(sent, memnet.Arrival{Number: i + 1, At: at})
 	}
-	for _, a := range carry(carry(sent, w.there), w.back) {
-		if end := append(tries, limit)[a.try]; a.at < end {
+	for _, a := range w.back.Arrivals(w.there.Arrivals(sent)) {
+		if end := append(tries, limit)[a.Number]; a.At < end {
 			return a
 		}
 	}
-	return arrival{}
+	return memnet.Arrival{}
 }
 
 // triesOf returns when a schedule tries, before the limit.
@@ -849,47 +844,6 @@ func triesOf(schedule exchange.Schedule, limit time.Duration) (tries []time.Dura
 		tries = append(tries, at)
 	}
 	return tries
-}
-
-// carry returns what arrives of what is sent, in order.
-func carry(sent []arrival, script memnet.Script) []arrival {
-	var arrived, held []arrival
-	for i, a := range sent {
-		lost, copies, late, swap := false, 1, time.Duration(0), time.Duration(0)
-		for _, step := range script {
-			if step.At != i+1 {
-				continue
-			}
-			switch step.Do {
-			case memnet.Drop:
-				lost = true
-			case memnet.Duplicate:
-				copies++
-			case memnet.Delay:
-				late += step.For
-			case memnet.Reorder:
-				swap = step.For
-			}
-		}
-		if swap > 0 && !lost {
-			for range copies {
-				held = slices.Insert(held, 0, arrival{a.try, a.at + max(late, swap)})
-			}
-			continue
-		}
-		if !lost {
-			for range copies {
-				arrived = append(arrived, arrival{a.try, a.at + late})
-			}
-		}
-		for _, h := range held { // until this one has passed
-			arrived = append(arrived, arrival{h.try, min(h.at, a.at)})
-		}
-		held = nil
-	}
-	arrived = append(arrived, held...)
-	slices.SortStableFunc(arrived, func(a, b arrival) int { return int(a.at - b.at) })
-	return arrived
 }
 
 // server notes what it is asked.

@@ -784,12 +784,6 @@ func TestLoopback(t *testing.T) {
 	})
 }
 
-// arrival is a probe or an answer, and when it is there.
-type arrival struct {
-	number int
-	at     time.Duration
-}
-
 // end is when a Run has come to its end, since it began.
 func end(config ping.Config) time.Duration {
 	return time.Duration(config.Count-1)*config.Interval + config.Timeout
@@ -797,33 +791,33 @@ func end(config ping.Config) time.Duration {
 
 // model plays a Run with a peer that answers at once against a clock of its
 // own, and returns what is sent before the limit, and the report.
-func model(config ping.Config, limit time.Duration, there, back memnet.Script) (sent []arrival, r ping.Report) {
+func model(config ping.Config, limit time.Duration, there, back memnet.Script) (sent []memnet.Arrival, r ping.Report) {
 	for n := range config.Count {
 		if at := time.Duration(n) * config.Interval; at < limit {
-			sent = append(sent, arrival{n, at})
+			sent = append(sent, memnet.Arrival{Number: n, At: at})
 		}
 	}
 	r.Sent = len(sent)
 	limit = min(limit, end(config))
 	answered := map[int]bool{}
 	last := -1
-	for _, a := range carry(carry(sent, there), back) {
-		rtt := a.at - sent[a.number].at
+	for _, a := range back.Arrivals(there.Arrivals(sent)) {
+		rtt := a.At - sent[a.Number].At
 		switch {
-		case rtt >= config.Timeout || a.at >= limit:
-		case answered[a.number]:
+		case rtt >= config.Timeout || a.At >= limit:
+		case answered[a.Number]:
 			r.Duplicates++
 		default:
-			answered[a.number] = true
+			answered[a.Number] = true
 			r.RTTs = append(r.RTTs, rtt)
-			if a.number < last {
+			if a.Number < last {
 				r.Reordered++
 			}
-			last = max(last, a.number)
+			last = max(last, a.Number)
 		}
 	}
 	for n, s := range sent {
-		if !answered[n] && s.at+config.Timeout <= limit {
+		if !answered[n] && s.At+config.Timeout <= limit {
 			r.Lost++
 		}
 	}
@@ -838,47 +832,6 @@ func jitter(rtts times) time.Duration {
 		j += (float64((rtts[i] - rtts[i-1]).Abs()) - j) / 16
 	}
 	return time.Duration(j)
-}
-
-// carry returns what arrives of what is sent, in order.
-func carry(sent []arrival, script memnet.Script) []arrival {
-	var arrived, held []arrival
-	for i, a := range sent {
-		lost, copies, late, swap := false, 1, time.Duration(0), time.Duration(0)
-		for _, step := range script {
-			if step.At != i+1 {
-				continue
-			}
-			switch step.Do {
-			case memnet.Drop:
-				lost = true
-			case memnet.Duplicate:
-				copies++
-			case memnet.Delay:
-				late += step.For
-			case memnet.Reorder:
-				swap = step.For
-			}
-		}
-		if swap > 0 && !lost {
-			for range copies {
-				held = slices.Insert(held, 0, arrival{a.number, a.at + max(late, swap)})
-			}
-			continue
-		}
-		if !lost {
-			for range copies {
-				arrived = append(arrived, arrival{a.number, a.at + late})
-			}
-		}
-		for _, h := range held { // until this one has passed
-			arrived = append(arrived, arrival{h.number, min(h.at, a.at)})
-		}
-		held = nil
-	}
-	arrived = append(arrived, held...)
-	slices.SortStableFunc(arrived, func(a, b arrival) int { return int(a.at - b.at) })
-	return arrived
 }
 
 type times = []time.Duration

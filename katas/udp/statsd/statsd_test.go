@@ -218,6 +218,8 @@ func TestAppendRefuses(t *testing.T) {
 		{"an LF in a tag", counter(name, "a\n"+other+":1|c")},
 		{"a tag that is another section", counter(name, "a|@0.5")},
 		{"tags in another order", counter(name, "b,a")},
+		{"the same tag twice", counter(name, "a,a")},
+		{"an empty tag", counter(name, ",a")},
 		{"a member that is two", statsd.Metric{Name: name, Kind: statsd.Set, Member: "a|s\n" + other + ":b", Rate: 1}},
 		{"a bar in a member", statsd.Metric{Name: name, Kind: statsd.Set, Member: "a|b", Rate: 1}},
 		{"no member", statsd.Metric{Name: name, Kind: statsd.Set, Rate: 1}},
@@ -228,6 +230,10 @@ func TestAppendRefuses(t *testing.T) {
 		{"a gauge below zero: who reads that takes it for a change", with(gauge, func(m *statsd.Metric) { m.Value = -5 })},
 		{"a rate above 1", with(gauge, func(m *statsd.Metric) { m.Rate = 2 })},
 		{"a rate below 0", with(gauge, func(m *statsd.Metric) { m.Rate = -0.5 })},
+		{"a rate that is no number", with(gauge, func(m *statsd.Metric) { m.Rate = math.NaN() })},
+		{"a counter's Member, for which a line has no place", with(counter(name, ""), func(m *statsd.Metric) { m.Member = other })},
+		{"a set's Value, for which a line has no place", statsd.Metric{Name: name, Kind: statsd.Set, Member: other, Value: 1, Rate: 1}},
+		{"a timer's Delta, for which a line has no place", statsd.Metric{Name: name, Kind: statsd.Timer, Value: 1, Delta: true, Rate: 1}},
 	} {
 		var got []byte
 		var err error
@@ -249,7 +255,8 @@ func TestCounters(t *testing.T) {
 		s.mustFlush(want{counters: values{hits: 1 + float64(n), misses: -0.5}})
 		s.send(fmt.Sprintf("%s:%d|c|@0.1", hits, n))
 		s.send(hits + ":1|c|@0.5")
-		s.mustFlush(want{counters: values{hits: 10*float64(n) + 2}})
+		s.send(misses + ":1|c|@0.4")
+		s.mustFlush(want{counters: values{hits: 10*float64(n) + 2, misses: 2.5}})
 		s.mustFlush(want{})
 		s.send(hits + ":1|c")
 		s.mustFlush(want{counters: values{hits: 1}})
@@ -279,36 +286,38 @@ func TestGauges(t *testing.T) {
 // Timers, with and without rates (datadog-agent, histogram.go).
 func TestTimers(t *testing.T) {
 	for _, tt := range []struct {
-		why   string
-		n     int
-		rates []float64 // 1 divided by each is a whole number
+		why    string
+		values func(i int, d *draw.Data) float64
+		n      int
+		rates  []float64 // 1 divided by each is a whole number of quarters
 	}{
-		{"one value", 1, []float64{1}},
-		{"two values", 2, []float64{1}},
-		{"ten", 10, []float64{1}},
-		{"many", 37, []float64{1}},
-		{"one with a rate", 1, []float64{0.1}},
-		{"many with rates", 29, []float64{1, 0.5, 0.2, 0.1, 0.125}},
+		{"one value", quarters, 1, []float64{1}},
+		{"two values", quarters, 2, []float64{1}},
+		{"ten", quarters, 10, []float64{1}},
+		{"ten, the longest first, and all below a millisecond", falling, 10, []float64{1}},
+		{"many", quarters, 13, []float64{1}},
+		{"one with a rate", quarters, 1, []float64{0.1}},
+		{"one that stands for two and a half", quarters, 1, []float64{0.4}},
+		{"many with rates", quarters, 13, []float64{1, 0.5, 0.2, 0.1, 0.125, 0.4, 0.8}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 7, func(b *bubble.B) {
 				s := start(b)
 				took := s.d.Word()
-				var all []float64 // each as often as it counts
+				var all []float64 // each four times as often as it counts
 				sum := 0.0
-				for range tt.n {
-					value, rate := float64(s.d.Between(1, 4000))/4, tt.rates[s.d.IntN(len(tt.rates))]
+				for i := range tt.n {
+					value, rate := tt.values(i, s.d), tt.rates[s.d.IntN(len(tt.rates))]
 					line := fmt.Sprintf("%s:%v|%s", took, value, []string{"ms", "h", "d"}[s.d.IntN(3)])
 					if rate < 1 {
 						line += fmt.Sprintf("|@%v", rate)
 					}
 					s.send(line)
-					copies := int(math.Round(1 / rate))
-					all = append(all, slices.Repeat([]float64{value}, copies)...)
-					sum += value * float64(copies)
+					all = append(all, slices.Repeat([]float64{value}, int(math.Round(4/rate)))...)
+					sum += value / rate
 				}
 				slices.Sort(all)
-				timing := statsd.Timing{Count: float64(len(all)), Sum: sum}
+				timing := statsd.Timing{Count: float64(len(all)) / 4, Sum: sum}
 				for _, p := range s.config.Percentiles {
 					rank := (int(p)*len(all) + 99) / 100
 					timing.Percentiles = append(timing.Percentiles, all[max(rank, 1)-1])
@@ -322,6 +331,9 @@ func TestTimers(t *testing.T) {
 		})
 	}
 }
+
+func quarters(_ int, d *draw.Data) float64 { return float64(d.Between(1, 4000)) / 4 }
+func falling(i int, _ *draw.Data) float64  { return 0.9 - float64(i)/16 }
 
 // Sets, and those who come again (StatsD, metric_types.md).
 func TestSets(t *testing.T) {
@@ -381,6 +393,7 @@ func TestLines(t *testing.T) {
 		{"an empty datagram", []string{"", "a:1|c"}, want{counters: values{"a": 1}}},
 		{"malformed lines among others", []string{"a:1\na:1|c\nb|c:\nb:2|c\n:"}, want{counters: values{"a": 1, "b": 2}, malformed: 3}},
 		{"a line that is cut, in two datagrams", []string{"a:1|c\nb:", "2|c\na:3|c"}, want{counters: values{"a": 4}, malformed: 2}},
+		{"blanks, which belong to the line", []string{" a:1|c\na:2|c", "b:1|c "}, want{counters: values{" a": 1, "a": 2}, malformed: 1}},
 		{"a longer datagram, then a shorter one", []string{"a:1|c\nb:2|c\na:10|c", "a:3|c"}, want{counters: values{"a": 14, "b": 2}}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
@@ -587,6 +600,9 @@ func TestClientDrops(t *testing.T) {
 			{Name: c.d.Word(), Kind: statsd.Gauge, Value: math.NaN(), Rate: 1},
 			after,
 		} {
+			if line, err := statsd.Append(nil, m); err == nil {
+				c.log("a line of %d bytes:", len(line))
+			}
 			c.send(m)
 			c.pass(100 * time.Millisecond)
 		}
@@ -615,13 +631,54 @@ func TestNeverWaits(t *testing.T) {
 		c.mustHaveDropped(more)
 		got := c.received()
 		if n := c.limits.Queue + 1; len(got) != n || !inOrder(got, append([]statsd.Metric{first}, waiting...)) {
-			c.Fatalf("%s\n\n%d metrics are sent. Want %d of those above, in the order of sending.\n%s", c.dialogue(), len(got), n, c.state())
+			c.Fatalf("%s\n\n%s sent. Want %d of those above, in the order of sending.\n%s", c.dialogue(), are(len(got), "metric"), n, c.state())
 		}
 		again := c.hit()
 		c.send(again)
 		c.pass(100 * time.Millisecond)
 		if got := c.received(); got[len(got)-1] != again {
 			c.Fatalf("%s\n\nWant %s to be sent: there is room again.\n%s", c.dialogue(), again.Name, c.state())
+		}
+	})
+}
+
+// One Write comes back, and the next does not: what was taken out for the one after
+// that still waits.
+func TestQueue(t *testing.T) {
+	bubble.Run(t, 14, func(b *bubble.B) {
+		c := newClient(b)
+		long := func() statsd.Metric {
+			m := c.hit()
+			m.Tags = strings.Repeat("x", c.limits.Datagram/4)
+			return m
+		}
+		first, waiting, more := long(), []statsd.Metric{}, []statsd.Metric{}
+		for range c.limits.Queue {
+			waiting = append(waiting, long())
+			more = append(more, long(), long())
+		}
+		c.hold()
+		c.send(first)
+		c.pass(100 * time.Millisecond)
+		c.sendAll(waiting)
+		c.mustHaveDropped(0)
+		c.letOneGo()
+		c.pass(100 * time.Millisecond)
+		inWrite := c.link.inWrite()
+		if inWrite == 0 {
+			c.Fatalf("%s\n\nWant a second Write now: %d metrics wait.\n%s", c.dialogue(), c.limits.Queue, c.state())
+		}
+		c.log("the next Write has %s in it", count(inWrite, "metric"))
+		c.sendAll(more)
+		room := inWrite
+		if got := len(more) - c.client.Dropped(); got != room && got != room+1 {
+			c.Fatalf("%s\n\n%d of the last %d are kept, want %d: %d have waited since before, and\nthe queue is %d long. (Want %d if one waits outside it that did not fit.)\n%s", c.dialogue(), got, len(more), room, c.limits.Queue-inWrite, c.limits.Queue, room+1, c.state())
+		}
+		kept := 1 + len(waiting) + len(more) - c.client.Dropped()
+		c.letGo()
+		c.pass(time.Second)
+		if got := c.received(); len(got) != kept || !inOrder(got, slices.Concat([]statsd.Metric{first}, waiting, more)) {
+			c.Fatalf("%s\n\n%s sent, want %d, in the order of sending.\n%s", c.dialogue(), are(len(got), "metric"), kept, c.state())
 		}
 	})
 }
@@ -656,7 +713,7 @@ func TestManySenders(t *testing.T) {
 			}
 		}
 		if dropped := c.client.Dropped(); len(got)+dropped != many*each {
-			c.Fatalf("%s\n\n%d are sent and Dropped() is %d, want %d together.\n%s", c.dialogue(), len(got), dropped, many*each, c.state())
+			c.Fatalf("%s\n\n%s sent and Dropped() is %d, want %d together.\n%s", c.dialogue(), are(len(got), "metric"), dropped, many*each, c.state())
 		}
 	})
 }
@@ -762,7 +819,7 @@ func TestClose(t *testing.T) {
 			closing := c.close()
 			c.pass(500 * time.Millisecond)
 			c.letGo()
-			c.mustBeClosed(closing)
+			c.mustBeClosed(closing, nil)
 			c.mustHaveSent(all...)
 			c.mustHaveDropped(0)
 		})
@@ -779,8 +836,20 @@ func TestClose(t *testing.T) {
 			}
 			closing := c.close()
 			c.pass(time.Second)
-			c.mustBeClosed(closing)
+			c.mustBeClosed(closing, nil)
 			c.mustHaveDropped(c.limits.Queue)
+		})
+	})
+	t.Run("when closing fails", func(t *testing.T) {
+		bubble.Run(t, 16, func(b *bubble.B) {
+			c := newClient(b)
+			m := c.hit()
+			c.send(m)
+			c.pass(100 * time.Millisecond)
+			c.log("from now on, the connection's Close returns %v", syscall.EIO)
+			c.link.closing = syscall.EIO
+			c.mustBeClosed(c.close(), syscall.EIO)
+			c.mustHaveSent(m)
 		})
 	})
 	t.Run("and then Send", func(t *testing.T) {
@@ -789,7 +858,7 @@ func TestClose(t *testing.T) {
 			m := c.hit()
 			c.send(m)
 			c.pass(100 * time.Millisecond)
-			c.mustBeClosed(c.close())
+			c.mustBeClosed(c.close(), nil)
 			c.send(c.hit())
 			c.pass(time.Second)
 			c.mustHaveSent(m)
@@ -883,7 +952,7 @@ func (s *story) pass(d time.Duration) {
 func (s *story) waits() string {
 	waits := s.Waiting()
 	if waits == "" {
-		return "Nobody waits for anything."
+		return "No goroutine of yours is running."
 	}
 	return "Who waits where:\n\n" + waits
 }
@@ -1222,6 +1291,13 @@ func (c *client) hold() {
 	c.link.let(false)
 }
 
+// letOneGo lets the Write that waits come back, and makes the next one wait.
+func (c *client) letOneGo() {
+	c.log("that Write comes back, the next one does not")
+	c.link.letOne()
+	c.Wait()
+}
+
 func (c *client) letGo() {
 	c.log("Write comes back")
 	c.link.let(true)
@@ -1244,14 +1320,15 @@ func (c *client) close() *bubble.Call {
 	return call
 }
 
-// mustBeClosed wants Close to have returned, and nothing to be left.
-func (c *client) mustBeClosed(call *bubble.Call) {
+// mustBeClosed wants Close to have returned that error, and nothing to be left. It
+// allows for a Client that lets metrics gather for up to 100 ms.
+func (c *client) mustBeClosed(call *bubble.Call, want error) {
 	c.T().Helper()
-	if c.Wait(); !call.Returned() {
+	if c.pass(100 * time.Millisecond); !call.Returned() {
 		c.Fatalf("%s\n\nAt %v, Close should have returned.\n%s", c.dialogue(), c.Elapsed(), c.state())
 	}
-	if err := call.Wait(); err != nil {
-		c.Fatalf("%s\n\nClose returned %v\nwant           nil", c.dialogue(), err)
+	if err := call.Wait(); !errors.Is(err, want) {
+		c.Fatalf("%s\n\nClose returned %s\nwant           %s", c.dialogue(), orNil(err), orNil(want))
 	}
 	select {
 	case <-c.link.closed:
@@ -1284,9 +1361,9 @@ func (c *client) mustHaveSent(want ...statsd.Metric) {
 	for i := range max(len(got), len(want)) {
 		switch {
 		case i == len(got):
-			c.Fatalf("%s\n\nBy now, %d metrics are sent, want %d. The first that is missing:\n%s\n%s", c.dialogue(), len(got), len(want), show(want[i]), c.state())
+			c.Fatalf("%s\n\nBy now, %s sent, want %d. The first that is missing:\n%s\n%s", c.dialogue(), are(len(got), "metric"), len(want), show(want[i]), c.state())
 		case i == len(want):
-			c.Fatalf("%s\n\n%d metrics are sent, want %d. The first that is too many:\n%s", c.dialogue(), len(got), len(want), show(got[i]))
+			c.Fatalf("%s\n\n%s sent, want %d. The first that is too many:\n%s", c.dialogue(), are(len(got), "metric"), len(want), show(got[i]))
 		case got[i] != want[i]:
 			c.Fatalf("%s\n\nMetric %d that is sent\ngot  %s\nwant %s", c.dialogue(), i+1, show(got[i]), show(want[i]))
 		}
@@ -1296,7 +1373,7 @@ func (c *client) mustHaveSent(want ...statsd.Metric) {
 func (c *client) mustHaveDropped(want int) {
 	c.T().Helper()
 	if got := c.client.Dropped(); got != want {
-		c.Fatalf("%s\n\nDropped()\ngot  %d\nwant %d\n\n%d metrics are sent.", c.dialogue(), got, want, len(c.received()))
+		c.Fatalf("%s\n\nDropped()\ngot  %d\nwant %d\n\n%s sent.", c.dialogue(), got, want, are(len(c.received()), "metric"))
 	}
 }
 
@@ -1334,7 +1411,7 @@ func (c *client) dialogue() string {
 
 // state is who waits where.
 func (c *client) state() string {
-	return fmt.Sprintf("\n%d datagrams are sent, Dropped() is %d.\n\n%s", len(c.link.datagrams()), c.client.Dropped(), c.waits())
+	return fmt.Sprintf("\n%s sent, Dropped() is %d.\n\n%s", are(len(c.link.datagrams()), "datagram"), c.client.Dropped(), c.waits())
 }
 
 // link is a connection whose Write waits or fails when the test wants it to.
@@ -1343,7 +1420,9 @@ type link struct {
 	mu      sync.Mutex
 	sent    []string
 	held    chan struct{} // closed when Write comes back; nil when it does not wait
-	err     error
+	waits   string        // in the Write that waits
+	err     error         // of each Write
+	closing error         // of Close
 	timer   *time.Timer
 	expired chan struct{} // closed when the deadline for Write has passed
 	closed  chan struct{}
@@ -1361,10 +1440,28 @@ func (l *link) let(back bool) {
 	}
 }
 
+// letOne lets only the Write that waits come back.
+func (l *link) letOne() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.held)
+	l.held, l.waits = make(chan struct{}), ""
+}
+
+// inWrite returns how many metrics are in the Write that waits.
+func (l *link) inWrite() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.waits, ":") // one in each line
+}
+
 func (l *link) Write(b []byte) (int, error) {
 	datagram := string(b)
 	l.mu.Lock()
 	held, expired := l.held, l.expired
+	if held != nil {
+		l.waits = datagram
+	}
 	l.mu.Unlock()
 	if held != nil {
 		select {
@@ -1430,7 +1527,10 @@ func (l *link) Close() error {
 		l.timer.Stop()
 	}
 	close(l.closed)
-	return l.Conn.Close()
+	if err := l.Conn.Close(); err != nil || l.closing == nil {
+		return err
+	}
+	return &net.OpError{Op: "close", Net: "udp", Source: l.LocalAddr(), Addr: l.RemoteAddr(), Err: l.closing}
 }
 
 // datagrams returns what was sent so far.
@@ -1438,6 +1538,29 @@ func (l *link) datagrams() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.sent)
+}
+
+// count is "1 metric" or "2 metrics".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// are is "1 metric is" or "2 metrics are".
+func are(n int, what string) string {
+	if n == 1 {
+		return "1 " + what + " is"
+	}
+	return count(n, what) + " are"
+}
+
+func orNil(err error) string {
+	if err == nil {
+		return "nil"
+	}
+	return err.Error()
 }
 
 // quote is %q, without the middle of a long text.

@@ -115,7 +115,8 @@ func Append(b []byte, m Metric) ([]byte, error) {
 		!number && m.Kind != Set,
 		m.Kind == Set && (m.Member == "" || strings.ContainsAny(m.Member, "|\n")),
 		number && (math.IsNaN(m.Value) || math.IsInf(m.Value, 0)),
-		m.Kind == Gauge && !m.Delta && m.Value < 0,
+		m.Kind == Gauge && !m.Delta && math.Signbit(m.Value),
+		m.Kind == Set && m.Value != 0, m.Kind != Set && m.Member != "", m.Kind != Gauge && m.Delta,
 		!(m.Rate > 0 && m.Rate <= 1):
 		return b, ErrMetric
 	}

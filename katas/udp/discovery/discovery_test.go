@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -47,7 +50,7 @@ func TestAnnounce(t *testing.T) {
 	}
 }
 
-// Announcements of others (RFC 6763, section 4).
+// Announcements of others (RFC 6763, section 6).
 func TestWho(t *testing.T) {
 	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 2, f) })
 	run("nobody else is there", 1, func(w *world) {
@@ -108,6 +111,30 @@ func TestWho(t *testing.T) {
 		clear(n.node.Who())
 		w.Net.Note("the caller clears the slice that Who returned")
 		n.mustKnow(one, two)
+	})
+	run("the caller keeps what Who returned", 2, func(w *world) {
+		n, p := w.run(0, w.config(w.d.Word())), w.play(1)
+		w.pass(0)
+		old := p.is(w.text())
+		p.claims(n, 9000)
+		n.mustKnow(old)
+		first := n.who()
+		kept := slices.Clone(first)
+		e := p.is(w.text())
+		p.claims(n, 9000)
+		n.mustKnow(e)
+		if !slices.Equal(first, kept) {
+			w.Fatalf("%s\nhas changed what Who() returned before it was called again. It is\n%s\nand was\n%s\nwant it to stay so: it is the caller's", n.title(), entries(first, kept), entries(kept, first))
+		}
+	})
+	run("at once, also behind a question", 3, func(w *world) {
+		n, asks, p := w.run(0, w.config(w.d.Word())), w.play(1), w.play(2)
+		w.pass(0)
+		asks.says(n, "WHO")
+		w.pass(0) // whoever reads has taken it by now
+		e := p.is(w.text())
+		p.claims(n, 9000)
+		n.mustKnow(e)
 	})
 	run("from two goroutines, while others speak", 3, func(w *world) {
 		n, p, q := w.run(0, w.config(w.d.Word())), w.play(1), w.play(2)
@@ -224,6 +251,20 @@ func TestLifetime(t *testing.T) {
 			n.mustKnow(stays)
 		})
 	}
+	run("a long life, while another host speaks", 3, func(w *world) {
+		const life = 600_000
+		n, p, other := w.run(0, w.config(w.d.Word())), w.play(1), w.play(2)
+		w.pass(0)
+		e := p.is(w.text())
+		p.claims(n, life)
+		start := w.Elapsed()
+		for at := 50_000; at < life; at += 50_000 {
+			w.pass(start + ms(at) - w.Elapsed())
+			stays := other.is(w.text())
+			other.claims(n, 60_000)
+			n.mustKnow(e, stays)
+		}
+	})
 }
 
 // The end, told and heard (RFC 6762, section 10.1).
@@ -241,16 +282,35 @@ func TestGoodbye(t *testing.T) {
 		for _, p := range peers {
 			p.mustHaveGoodbye(n, before[p])
 		}
+		n.mustHaveClosed(peers...)
+	})
+	run("a question comes while it is told", 4, func(w *world) {
+		n := w.run(0, w.config(w.d.Word()))
+		peers := []*peer{w.play(1), w.play(2), w.play(3)}
+		w.pass(w.interval*5/2 + time.Millisecond)
+		before := map[*peer]int{}
 		for _, p := range peers {
-			p.conn.Close()
+			before[p] = len(p.announcements())
 		}
-		w.pass(0)
-		w.MustBeQuiet()
-		if conn, err := w.Net.ListenPacket(n.conn.LocalAddr().String()); err != nil {
-			w.Fatalf("%s\nhas returned, and conn is still open\nwant it closed", n.title())
-		} else {
-			conn.Close()
+		w.mu.Lock()
+		w.late = slices.Clone(peers)
+		w.mu.Unlock()
+		n.stop()
+		for _, p := range peers {
+			p.mustHaveGoodbye(n, before[p])
 		}
+		n.mustHaveClosed(peers...)
+	})
+	run("ctx is done before it begins", 3, func(w *world) {
+		n := w.run(0, w.config(w.d.Word()))
+		peers := []*peer{w.play(1), w.play(2)}
+		n.stop() // which has Run called
+		for _, p := range peers {
+			if all := p.announcements(); len(all) > 0 {
+				p.mustHaveGoodbye(n, len(all)-1)
+			}
+		}
+		n.mustHaveClosed(peers...)
 	})
 	run("it is heard", 3, func(w *world) {
 		n, p, other := w.run(0, w.config(w.d.Word())), w.play(1), w.play(2)
@@ -286,10 +346,41 @@ func TestGoodbye(t *testing.T) {
 	})
 }
 
+// Numbers that grow, also over a restart (Das et al. 2002, SWIM, section 4.2).
+func TestNumbers(t *testing.T) {
+	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 6, f) })
+	run("a node's own numbers", 2, func(w *world) {
+		w.showNumbers()
+		n, p := w.run(0, w.config(w.d.Word())), w.play(1)
+		for range 8 {
+			w.pass(w.interval / 3)
+			for range 3 {
+				p.says(n, "WHO")
+			}
+		}
+		n.stop()
+		p.mustHaveGrowing(n, "")
+	})
+	run("a node that is started again", 3, func(w *world) {
+		w.showNumbers()
+		cfg := w.config(w.d.Word())
+		n, p := w.run(0, cfg), w.play(1)
+		observer := w.run(2, w.config(w.d.Word()))
+		w.pass(5*w.interval + w.interval/3)
+		n.crash()
+		w.pass(time.Second)
+		cfg.Text = w.text()
+		n = w.run(0, cfg)
+		w.pass(0)
+		p.mustHaveGrowing(n, "It ran before, as the same ID, and its socket was closed a second ago.\n")
+		observer.mustKnow(discovery.Entry{Name: cfg.Name, ID: cfg.ID, Text: cfg.Text})
+	})
+}
+
 // Datagrams that come late, twice, or in the wrong order (Das et al. 2002,
 // SWIM, section 4.2).
 func TestOld(t *testing.T) {
-	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 6, f) })
+	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 7, f) })
 	type said struct {
 		at  int // in ms
 		seq string
@@ -304,11 +395,14 @@ func TestOld(t *testing.T) {
 		{"a second copy at once", []said{{0, "700", 1000, false}, {0, "700", 1000, true}}},
 		{"two in the wrong order", []said{{0, "700", 1000, false}, {300, "699", 5000, true}}},
 		{"a hundred comes after 99", []said{{0, "99", 1000, false}, {500, "100", 1000, false}, {700, "99", 1000, true}}},
+		{"zero, and then one", []said{{0, "0", 1000, false}, {500, "0", 1000, true}, {700, "1", 1000, false}}},
 		{"nines, and then zeros in front", []said{{0, "99", 1000, false}, {500, "0100", 1000, false}}},
 		{"nineteen digits", []said{{0, "9223372036854775807", 1000, false}, {500, "9999999999999999999", 1000, false}}},
 		{"one that comes after the goodbye", []said{{0, "700", 60_000, false}, {300, "702", 0, false}, {1000, "701", 60_000, true}}},
 		{"one that comes a minute after it", []said{{0, "700", 60_000, false}, {300, "702", 0, false}, {60_300, "701", 60_000, true}}},
+		{"one that comes almost two minutes after it", []said{{0, "700", 60_000, false}, {300, "702", 0, false}, {120_200, "701", 60_000, true}}},
 		{"one that comes long after its life", []said{{0, "700", 1000, false}, {30_000, "700", 1000, true}}},
+		{"one that comes almost two minutes after it ended", []said{{0, "700", 5000, false}, {124_900, "700", 60_000, true}}},
 		{"a goodbye that comes late", []said{{0, "700", 1000, false}, {300, "699", 0, true}}},
 		{"a goodbye that comes before all else", []said{{0, "700", 0, false}, {300, "699", 1000, true}}},
 		{"back after a goodbye", []said{{0, "700", 1000, false}, {300, "701", 0, false}, {400, "702", 1000, false}}},
@@ -317,11 +411,12 @@ func TestOld(t *testing.T) {
 			n, p, other := w.run(0, w.config(w.d.Word())), w.play(1), w.play(2)
 			w.pass(0)
 			stays := other.is(w.text())
-			other.claims(n, 3_000_000) // its numbers are its own
+			other.claims(n, 3_000_000)
 			known := []discovery.Entry{stays}
 			start, end := w.Elapsed(), time.Duration(0) // of the claim
 			for _, s := range tt.said {
 				w.pass(start + ms(s.at) - w.Elapsed())
+				other.claims(n, 3_000_000) // its numbers are its own
 				text := w.text()
 				if !s.old {
 					known = []discovery.Entry{stays, {Name: p.name, ID: p.id, Text: text}}
@@ -341,36 +436,12 @@ func TestOld(t *testing.T) {
 			n.mustKnow(stays)
 		})
 	}
-	run("a node's own numbers", 2, func(w *world) {
-		n, p := w.run(0, w.config(w.d.Word())), w.play(1)
-		for range 8 {
-			w.pass(w.interval / 3)
-			for range 3 {
-				p.says(n, "WHO")
-			}
-		}
-		n.stop()
-		p.mustHaveGrowing(n, "")
-	})
-	run("a node that is started again", 3, func(w *world) {
-		cfg := w.config(w.d.Word())
-		n, p := w.run(0, cfg), w.play(1)
-		observer := w.run(2, w.config(w.d.Word()))
-		w.pass(5*w.interval + w.interval/3)
-		n.crash()
-		w.pass(time.Second)
-		cfg.Text = w.text()
-		n = w.run(0, cfg)
-		w.pass(0)
-		p.mustHaveGrowing(n, "It ran before, as the same ID, and its socket was closed a second ago.\n")
-		observer.mustKnow(discovery.Entry{Name: cfg.Name, ID: cfg.ID, Text: cfg.Text})
-	})
 }
 
 // A node that hears itself, or somebody who takes it for himself (RFC 6762,
 // section 6.6).
 func TestMyself(t *testing.T) {
-	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 7, f) })
+	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 8, f) })
 	run("its own address is among the peers", 2, func(w *world) {
 		w.echo = true
 		n, p := w.run(0, w.config(w.d.Word())), w.play(1)
@@ -402,8 +473,10 @@ func TestMyself(t *testing.T) {
 			if tt.name {
 				name = w.d.Word()
 			}
-			p.says(n, fmt.Sprintf("HERE 9999999999999999999 %d %s %s %s", tt.ttl, cfg.ID, name, tt.text))
-			n.mustKnow(e)
+			for _, seq := range []string{"9", "9223372036854775807", "9999999999999999999"} {
+				p.says(n, fmt.Sprintf("HERE %s %d %s %s %s", seq, tt.ttl, cfg.ID, name, tt.text))
+				n.mustKnow(e)
+			}
 			w.pass(10 * time.Second)
 			n.mustKnow(e)
 		})
@@ -412,7 +485,7 @@ func TestMyself(t *testing.T) {
 
 // Claims to one name, in any order (RFC 6762, section 8.2).
 func TestConflict(t *testing.T) {
-	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 8, f) })
+	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 9, f) })
 	for _, tt := range []struct {
 		why string
 		ids []string // of those who claim the name, the winner first
@@ -494,9 +567,9 @@ func TestConflict(t *testing.T) {
 	})
 }
 
-// Datagrams that are none (RFC 8085, section 3.2).
+// Datagrams that are none (POSIX, recvfrom).
 func TestMalformed(t *testing.T) {
-	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 9, f) })
+	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 10, f) })
 	long := strings.Repeat("x", 64)
 	for _, tt := range []struct{ why, msg string }{
 		{"no byte", ""},
@@ -576,12 +649,15 @@ func TestMalformed(t *testing.T) {
 
 // Senders that are no peers (RFC 6762, section 11).
 func TestStranger(t *testing.T) {
-	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 10, f) })
-	for _, tt := range []struct{ why, addr string }{
-		{"another port of a peer's host", "192.0.2.2:666"},
-		{"a peer's port on another host", "198.51.100.2:5353"},
+	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 11, f) })
+	for _, tt := range []struct{ why, net, addr string }{
+		{"another port of a peer's host", "192.0.2.0", "192.0.2.2:666"},
+		{"a peer's port on another host", "192.0.2.0", "198.51.100.2:5353"},
+		{"another port of a peer's host, over IPv6", "2001:db8::", "[2001:db8::2]:666"},
+		{"a peer's port on another host, over IPv6", "2001:db8::", "[2001:db8::1:2]:5353"},
 	} {
 		run(tt.why, 2, func(w *world) {
+			w.live(tt.net)
 			n, p := w.run(0, w.config(w.d.Word())), w.play(1)
 			w.pass(0)
 			e := p.is(w.text())
@@ -619,7 +695,7 @@ func TestStranger(t *testing.T) {
 
 // Errors of the socket (net, OpError).
 func TestUnreachable(t *testing.T) {
-	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 11, f) })
+	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 12, f) })
 	for _, no := range []int{1, 2, 3} {
 		run(fmt.Sprintf("peer %d of 3 cannot be reached", no), 4, func(w *world) {
 			cfg := w.config(w.d.Word())
@@ -683,7 +759,7 @@ func TestUnreachable(t *testing.T) {
 // Networks that fall apart, and come together again (memberlist,
 // GossipToTheDeadTime).
 func TestHealing(t *testing.T) {
-	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 12, f) })
+	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 13, f) })
 	for _, tt := range []struct {
 		why  string
 		long func(w *world) time.Duration
@@ -765,8 +841,9 @@ type world struct {
 	unreachable        string // WriteTo fails for this host
 
 	mu     sync.Mutex
-	parted int // those from this one on and those before it do not hear each other; 0: they do
-	resets int // so many datagrams are lost with ECONNRESET
+	parted int     // those from this one on and those before it do not hear each other; 0: they do
+	resets int     // so many datagrams are lost with ECONNRESET
+	late   []*peer // these ask while goodbyes are told, one at each
 }
 
 // on returns what runs a test of a rule on a network of that many hosts, at which
@@ -785,10 +862,44 @@ func build(b *bubble.B, hosts int) *world {
 	w := &world{B: b, d: draw.From(b.R)}
 	w.interval = ms(100 * w.d.Between(20, 60))
 	w.lifetime = 3*w.interval + ms(w.d.Between(1, 900))
-	for i := range hosts {
-		w.hosts = append(w.hosts, &net.UDPAddr{IP: net.IPv4(192, 0, 2, byte(i+1)).To4(), Port: 5353})
-	}
+	w.hosts = make([]net.Addr, hosts)
+	w.live("192.0.2.0")
 	return w
+}
+
+// live gives the hosts the first addresses of that network.
+func (w *world) live(network string) {
+	for i := range w.hosts {
+		ip := netip.MustParseAddr(network).AsSlice()
+		ip[len(ip)-1] = byte(i + 1)
+		w.hosts[i] = &net.UDPAddr{IP: ip, Port: 5353}
+	}
+}
+
+// showNumbers has the transcript show the nodes' numbers, in short.
+func (w *world) showNumbers() {
+	var mu sync.Mutex
+	seen := map[string][]uint64{}
+	w.Net.Describe = func(msg []byte) string {
+		mu.Lock()
+		defer mu.Unlock()
+		f := strings.SplitN(string(msg), " ", 5)
+		v, ok := number(datagram{msg: string(msg)})
+		if !ok || len(f) < 5 || len(f[1]) < longNumber {
+			return describe(msg)
+		}
+		all := seen[f[3]]
+		i := slices.Index(all, v)
+		if i < 0 && len(all) > 0 && v < all[len(all)-1] {
+			return quoteWords(msg) // not in order: as it is
+		}
+		if i < 0 {
+			i, seen[f[3]] = len(all), append(all, v)
+		}
+		f[1] = fmt.Sprintf("#%d", i+1)
+		return quoteWords([]byte(strings.Join(f, " ")))
+	}
+	w.Net.Note("#1, #2 … stand for the long numbers of an id, in their order")
 }
 
 // text is some words that nobody has said yet.
@@ -810,10 +921,13 @@ func (w *world) pass(d time.Duration) {
 	w.Wait()
 	for _, n := range w.running() {
 		if n.call.Returned() {
-			w.Fatalf("%s\nhas come back from Run at %v: %s\nwant it to go on until ctx is done", n.title(), w.Elapsed(), outcome(n.call.Wait()))
+			w.Fatalf("%s\nhas come back from Run at %v: %s\nwant it to go on until ctx is done", n.title(), w.now(), outcome(n.call.Wait()))
 		}
 	}
 }
+
+// now is the time, as the transcript has it.
+func (w *world) now() time.Duration { return clock(w.Elapsed()) }
 
 // part cuts the network in two, of which one has that many hosts; 0 heals it.
 func (w *world) part(at int) {
@@ -869,7 +983,7 @@ func (w *world) run(host int, cfg discovery.Config) *node {
 	if err != nil {
 		w.Fatalf("the test cannot make a socket: %v", err)
 	}
-	n.conn = &socket{conn, w, host}
+	n.conn = &socket{PacketConn: conn, w: w, host: host}
 	w.Net.Name(conn.LocalAddr(), cfg.ID)
 	var peers []net.Addr
 	for i, h := range w.hosts {
@@ -896,13 +1010,30 @@ func (n *node) stop() {
 	n.Net.Note("ctx of %q is cancelled", n.cfg.ID)
 	n.over = true
 	n.cancel()
+	n.begin()
 	n.Wait()
 	if !n.call.Returned() {
-		n.Fatalf("%s\nhas not come back from Run, though its ctx is cancelled\n\n%s", n.title(), n.Waiting())
+		n.Fatalf("%s\nhas not come back from Run at once: its ctx was cancelled now, at %v\nwant nobody to wait any longer\n\n%s", n.title(), n.now(), n.Waiting())
 	}
 	if err := n.call.Wait(); err != nil {
 		n.Fatalf("%s\nhas come back from Run, after its ctx was cancelled: %s\nwant nil", n.title(), outcome(err))
 	}
+}
+
+// mustHaveClosed wants a node that is stopped to have left nothing behind, not
+// even its socket. The peers leave.
+func (n *node) mustHaveClosed(peers ...*peer) {
+	n.T().Helper()
+	for _, p := range peers {
+		p.conn.Close()
+	}
+	n.Wait()
+	n.MustBeQuiet()
+	conn, err := n.Net.ListenPacket(n.conn.LocalAddr().String())
+	if err != nil {
+		n.Fatalf("%s\nhas returned, and conn is still open\nwant it closed", n.title())
+	}
+	conn.Close()
 }
 
 // crash closes the node's socket: no goodbye is said.
@@ -927,15 +1058,21 @@ func (n *node) mustKnow(others ...discovery.Entry) {
 	n.mustSay(append(slices.Clone(others), n.entry())...)
 }
 
+// who calls Who.
+func (n *node) who() (all []discovery.Entry) {
+	n.Do(func() string { return n.title() + "\nWho()" }, func() { all = n.node.Who() })
+	return all
+}
+
 // mustSay wants Who to return these.
 func (n *node) mustSay(want ...discovery.Entry) {
 	n.T().Helper()
 	n.pass(0)
-	var got []discovery.Entry
-	n.Do(func() string { return n.title() + "\nWho()" }, func() { got = n.node.Who() })
+	got := n.who()
 	slices.SortFunc(want, func(a, b discovery.Entry) int { return strings.Compare(a.Name, b.Name) })
 	if !slices.Equal(got, want) {
-		n.Fatalf("%s\nis asked Who() at %v, and returns\n%s\nwant\n%s", n.title(), n.Elapsed(), entries(got, want), entries(want, got))
+		n.Net.Note("Who() of %q is called", n.cfg.ID)
+		n.Fatalf("%s\nis asked Who() at %v, and returns\n%s\nwant\n%s", n.title(), n.now(), entries(got, want), entries(want, got))
 	}
 }
 
@@ -958,11 +1095,14 @@ func entries(all, others []discovery.Entry) string {
 // socket is what Run is given.
 type socket struct {
 	*memnet.PacketConn
-	w    *world
-	host int
+	w       *world
+	host    int
+	reading atomic.Int64 // calls of ReadFrom that have not returned
+	moves   atomic.Int64 // calls of ReadFrom begun, and of WriteTo ended
 }
 
 func (s *socket) WriteTo(b []byte, to net.Addr) (int, error) {
+	defer s.moves.Add(1)
 	at := slices.IndexFunc(s.w.hosts, func(h net.Addr) bool { return h.String() == to.String() })
 	s.w.mu.Lock()
 	part := s.w.parted
@@ -974,11 +1114,39 @@ func (s *socket) WriteTo(b []byte, to net.Addr) (int, error) {
 	if part > 0 && (s.host < part) != (at < part) {
 		return len(b), nil
 	}
-	return s.PacketConn.WriteTo(b, to)
+	n, err := s.PacketConn.WriteTo(b, to)
+	if err != nil {
+		s.w.Net.Note("WriteTo fails: %v", err)
+	} else if f := strings.SplitN(string(b), " ", 4); len(f) == 4 && strings.Trim(f[2], "0") == "" {
+		s.beAsked()
+	}
+	return n, err
+}
+
+// beAsked has the next late peer send a question, and gives whoever reads the time
+// to answer it. That is not a matter of the clock: somebody may hold a lock
+// meanwhile, and rightly.
+func (s *socket) beAsked() {
+	s.w.mu.Lock()
+	if len(s.w.late) == 0 {
+		s.w.mu.Unlock()
+		return
+	}
+	p := s.w.late[0]
+	s.w.late = s.w.late[1:]
+	s.w.mu.Unlock()
+	before, read := s.moves.Load(), s.reading.Load() > 0
+	p.conn.WriteTo([]byte("WHO"), s.LocalAddr())
+	for i := 0; read && i < 1<<14 && s.moves.Load() == before; i++ {
+		runtime.Gosched()
+	}
 }
 
 func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
+	s.moves.Add(1)
+	s.reading.Add(1)
 	n, from, err := s.PacketConn.ReadFrom(b)
+	s.reading.Add(-1)
 	if err != nil {
 		return n, from, err
 	}
@@ -1087,7 +1255,7 @@ func list(all []datagram) string {
 			lines = append(lines, fmt.Sprintf("    … and %d more", left))
 			break
 		}
-		lines = append(lines, fmt.Sprintf("    %10v  %s", d.at.Round(time.Millisecond), quote(d.msg)))
+		lines = append(lines, fmt.Sprintf("    %10v  %s", clock(d.at), quote(d.msg)))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -1098,7 +1266,7 @@ func (p *peer) mustHave(cfg discovery.Config, want int) {
 	n := p.nodes[len(p.nodes)-1]
 	all := p.announcements()
 	if len(all) != want {
-		p.Fatalf("%s\nhas sent to %s, which is among its peers,\n%s\nwant %s by %v", n.title(), p.addr, list(all), count(want, "announcement"), p.Elapsed())
+		p.Fatalf("%s\nhas sent to %s, which is among its peers,\n%s\nwant %s by %v", n.title(), p.addr, list(all), count(want, "announcement"), p.now())
 	}
 	words := fmt.Sprintf("%s %s %s", cfg.ID, cfg.Name, cfg.Text)
 	form := fmt.Sprintf("HERE <number> %d %s", cfg.Lifetime.Milliseconds(), words)
@@ -1106,7 +1274,7 @@ func (p *peer) mustHave(cfg discovery.Config, want int) {
 		f := strings.SplitN(d.msg, " ", 4)
 		_, ok := number(d)
 		if !ok || f[0] != "HERE" || len(f) < 4 || f[3] != words || len(f[2]) > 8 || strings.TrimLeft(f[2], "0") != fmt.Sprint(cfg.Lifetime.Milliseconds()) {
-			p.Fatalf("%s\nsent to %s, at %v,\n    %s\nwant\n    %s\nwhere the number has 1 to 19 digits", n.title(), p.addr, d.at, quote(d.msg), quote(form))
+			p.Fatalf("%s\nsent to %s, at %v,\n    %s\nwant\n    %s\nwhere the number has 1 to 19 digits", n.title(), p.addr, clock(d.at), quote(d.msg), quote(form))
 		}
 	}
 }
@@ -1122,10 +1290,10 @@ func (p *peer) mustHavePauses(n *node) {
 		last = d.at
 		switch {
 		case i == len(all) && pause > n.cfg.Interval:
-			p.Fatalf("%s\nhas sent to %s\n%s\nand it is %v by now. Want no pause longer than %v", n.title(), p.addr, list(all), p.Elapsed(), n.cfg.Interval)
+			p.Fatalf("%s\nhas sent to %s\n%s\nand it is %v by now. Want no pause longer than %v", n.title(), p.addr, list(all), p.now(), n.cfg.Interval)
 		case i == len(all) || i == 0:
 		case pause > n.cfg.Interval || pause < n.cfg.Interval/2:
-			p.Fatalf("%s\nhas sent to %s\n%s\nA pause, until %v, was %v long. Want from %v to %v", n.title(), p.addr, list(all), d.at, pause, n.cfg.Interval/2, n.cfg.Interval)
+			p.Fatalf("%s\nhas sent to %s\n%s\nA pause, until %v, was %v long. Want from %v to %v", n.title(), p.addr, list(all), clock(d.at), pause, n.cfg.Interval/2, n.cfg.Interval)
 		}
 	}
 }
@@ -1136,12 +1304,12 @@ func (p *peer) mustHaveGoodbye(n *node, before int) {
 	p.T().Helper()
 	all := p.announcements()
 	if len(all) == before {
-		p.Fatalf("%s\nwas stopped, and sent nothing to %s\nwant a goodbye, an announcement with a lifetime of 0", n.title(), p.addr)
+		p.Fatalf("%s\nwas stopped at %v, and has sent nothing to %s since\nwant a goodbye, an announcement with a lifetime of 0", n.title(), p.now(), p.addr)
 	}
 	goodbye := all[len(all)-1]
 	f := strings.SplitN(goodbye.msg, " ", 6)
 	if len(all) != before+1 || len(f) < 6 || f[0] != "HERE" || f[2] == "" || strings.Trim(f[2], "0") != "" || f[3] != n.cfg.ID || goodbye.at != p.Elapsed() {
-		p.Fatalf("%s\nwas stopped at %v, and from then on sent to %s\n%s\nwant a goodbye at once, and nothing else: \"HERE <number> 0 %s …\"", n.title(), p.Elapsed(), p.addr, list(all[before:]), n.cfg.ID)
+		p.Fatalf("%s\nwas stopped at %v, and from then on sent to %s\n%s\nwant a goodbye at once, and nothing else: \"HERE <number> 0 %s …\"", n.title(), p.now(), p.addr, list(all[before:]), n.cfg.ID)
 	}
 }
 
@@ -1199,13 +1367,26 @@ func quote(text string) string {
 	return fmt.Sprintf("%q", text)
 }
 
-// describe is what the transcript says of a datagram: of a long number, the end.
+// clock is a time as the transcript has it.
+func clock(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
+
+// longNumber is how many digits the number of a node has that takes it from its
+// clock: they are seldom of interest.
+const longNumber = 10
+
+// describe is what the transcript says of a datagram: of a long number, nothing,
+// so that equal lines can be folded.
 func describe(msg []byte) string {
 	f := strings.SplitN(string(msg), " ", 3)
-	if len(f) == 3 && len(f[1]) > 9 {
-		f[1] = "…" + f[1][len(f[1])-4:]
+	if len(f) == 3 && len(f[1]) >= longNumber {
+		f[1] = "…"
 	}
-	text := quote(strings.Join(f, " "))
+	return quoteWords([]byte(strings.Join(f, " ")))
+}
+
+// quoteWords is quote, for what is mostly words: without the quotes of a short one.
+func quoteWords(msg []byte) string {
+	text := quote(string(msg))
 	if len(msg) > 100 {
 		return text
 	}

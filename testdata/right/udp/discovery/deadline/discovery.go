@@ -55,10 +55,10 @@ func New(cfg Config) *Node {
 	return &Node{cfg: cfg, heard: make(map[string]*heard)}
 }
 
-// Run makes the Node known to peers, the addresses (*net.UDPAddr) of all hosts
-// of the network, and listens to them, until ctx is done. Then it says goodbye.
-// It is called once. When it returns, conn is closed, and nothing is left that it
-// started.
+// Run makes the Node known to peers, the addresses (*net.UDPAddr, without zones) of
+// all hosts of the network, and listens to them, until ctx is done. Then it says
+// goodbye, unless ctx was done when it began and it has said nothing. It is called
+// once. When it returns, conn is closed, and nothing is left that it started.
 //
 // The error is nil when ctx is done, and that of conn, which is net.ErrClosed,
 // when somebody else has closed it.
@@ -203,7 +203,8 @@ func word(s string) bool {
 
 // Who returns who is known by which name at this moment, one Entry a name, in the
 // order of the names. While Run runs, the Node's own claim counts as the others
-// do. Any goroutine may call Who; what it returns is the caller's.
+// do; before and after, nobody relies on what Who returns. Any goroutine may call
+// it; what it returns is the caller's.
 func (n *Node) Who() []Entry {
 	n.Lock()
 	defer n.Unlock()

@@ -6,10 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,8 +103,10 @@ func TestSchedule(t *testing.T) {
 				}
 				s.reply = func(q *probe) { q.back(after...) }
 				if tt.writing > 0 {
-					s.conn.write = func(int) error {
-						<-time.After(time.Duration(tt.writing) * config.Interval / 1000)
+					takes := time.Duration(tt.writing) * config.Interval / 1000
+					s.conn.write = func(n int) error {
+						b.Net.Note("your WriteTo of probe %d begins; it takes %v", n, takes)
+						<-time.After(takes)
 						return nil
 					}
 				}
@@ -346,11 +350,20 @@ func mustPercentile(r *rule.R, report ping.Report, p int, want time.Duration) {
 	var ok bool
 	r.Do(func() string { return call }, func() { rtt, ok = report.Percentile(p) })
 	if ok != (want > 0) || ok && rtt != want {
-		r.Fatalf("%s\nreturned %v, %v\nwant     %v, %v", call, rtt, ok, want, want > 0)
+		r.Fatalf("%s\nreturned %v, %v\nwant     %v, %v%s", call, rtt, ok, want, want > 0, inFloats(p, len(report.RTTs)+report.Lost))
 	}
 	if !slices.Equal(given, report.RTTs) {
 		r.Fatalf("%s\nhas changed RTTs into %s", call, list(report.RTTs))
 	}
+}
+
+// inFloats says what floating point makes of a rank, if that is not the same.
+func inFloats(p, n int) string {
+	rank := float64(p) / 100 * float64(n)
+	if int(math.Ceil(rank)) == (p*n+99)/100 {
+		return ""
+	}
+	return fmt.Sprintf("\n\nIn floating point, %d/100.0 × %d is %v: rounded up, one too many.", p, n, rank)
 }
 
 // list is all of them, or of many the first and the last.
@@ -377,7 +390,7 @@ func leastOf(report ping.Report, p int) time.Duration {
 	return 0
 }
 
-// What others send (RFC 5452, section 9.1).
+// What others send (net, PacketConn).
 func TestStranger(t *testing.T) {
 	for _, tt := range []struct{ why, stranger string }{
 		{"another port of the peer's host", "127.0.0.1:666"},
@@ -483,21 +496,56 @@ func TestNoAnswer(t *testing.T) {
 				s.run(b.Context(), ping.Config{Count: 1, Interval: ms, Timeout: ms}).mustReport(9, ping.Report{Sent: 1, Lost: 1})
 				s.reopen()
 			}
-			var ids []string
-			steps := map[uint64]bool{}
-			ever, always, before := uint64(0), ^uint64(0), uint64(0)
+			var ids []uint64
 			for _, sent := range s.conn.sent {
-				id := binary.BigEndian.Uint64(sent.msg)
-				ids = append(ids, fmt.Sprintf("%016x", id))
-				steps[id-before] = true
-				ever, always, before = ever|id, always&id, id
+				ids = append(ids, binary.BigEndian.Uint64(sent.msg))
 			}
-			if fixed := ^ever | always; len(steps) < runs || fixed != 0 {
-				b.Fatalf("the ids of forty Runs are\n%s …\nwant 64 bits that nobody can guess (equal in all: mask %016x; steps between two: %d of %d)",
-					strings.Join(ids[:6], "\n"), fixed, len(steps), runs)
+			if fault := guessable(ids); fault != "" {
+				b.Fatalf("the ids of %d Runs are\n%s\n  …\n%s\nwant 64 bits that nobody can guess", runs, hex(ids[:6]), fault)
 			}
 		})
 	})
+}
+
+// guessable says how those ids can be foretold, or "".
+func guessable(ids []uint64) string {
+	steps := map[uint64]int{}
+	var ever, always uint64 = 0, 1<<64 - 1
+	for i, id := range ids {
+		ever, always = ever|id, always&id
+		if i > 0 {
+			steps[id-ids[i-1]]++
+		}
+	}
+	for step, n := range steps {
+		switch {
+		case n == 1:
+		case step == 0:
+			return fmt.Sprintf("%d times it is the id of the Run before.", n)
+		default:
+			return fmt.Sprintf("%d times it is the id of the Run before, plus %d.", n, step)
+		}
+	}
+	fixed := binary.BigEndian.AppendUint64(nil, ^ever|always)
+	var where []string
+	for i, mask := range fixed {
+		if mask != 0 {
+			where = append(where, fmt.Sprint(i+1))
+		}
+	}
+	if len(where) > 0 {
+		return fmt.Sprintf("Some bits are the same in all of them. Of the eight bytes, they are in: %s.", strings.Join(where, ", "))
+	}
+	return ""
+}
+
+// hex lists ids, one on a line.
+func hex(ids []uint64) string {
+	var lines []string
+	for _, id := range ids {
+		lines = append(lines, fmt.Sprintf("  %016x", id))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // A context that ends (schweikert/fping#156).
@@ -520,7 +568,20 @@ func TestContext(t *testing.T) {
 			s.answer(answers...)
 			ctx, cancel := context.WithTimeout(b.Context(), at)
 			defer cancel()
+			b.Net.Note("ctx has a deadline, after %v", at)
 			s.run(ctx, config).mustEndEarly(context.DeadlineExceeded, at, want)
+		})
+	})
+	t.Run("cancelled, with a cause", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			s := start(b)
+			s.answer(answers...)
+			ctx, cancel := context.WithCancelCause(b.Context())
+			time.AfterFunc(at, func() {
+				b.Net.Note("ctx is cancelled, and its cause is %q", errBroken)
+				cancel(errBroken)
+			})
+			s.run(ctx, config).mustEndEarly(context.Canceled, at, want)
 		})
 	})
 	t.Run("in the last wait", func(t *testing.T) {
@@ -575,6 +636,59 @@ func TestContext(t *testing.T) {
 			s.run(ctx, config).mustEndEarly(context.Canceled, 200*ms, ping.Report{Sent: 3, RTTs: times{ms, ms}})
 		})
 	})
+	for n, when := range []string{"first", "second", "last"} {
+		t.Run("as a deadline is set, with the "+when+" probe under way", func(t *testing.T) {
+			bubble.Run(t, 10, func(b *bubble.B) {
+				s := start(b)
+				s.answers = slices.Repeat([]times{{ms}}, n)
+				from := time.Duration(n) * config.Interval
+				ctx, cancelled := s.cancelledAtDeadline(from)
+				few := config
+				few.Count = 3
+				c := s.run(ctx, few)
+				c.mustEnd(from)
+				c.mustEndEarly(context.Canceled, cancelled(), ping.Report{Sent: n + 1, RTTs: slices.Repeat(times{ms}, n)})
+			})
+		})
+	}
+}
+
+// cancelledAtDeadline returns a context that is cancelled in the middle of the
+// first SetReadDeadline from that time on; or a little later, for those who set
+// none. In that call no time passes, but others get on: above all, who sets a
+// deadline because of the cancel. cancelled is when it was.
+func (s *path) cancelledAtDeadline(from time.Duration) (ctx context.Context, cancelled func() time.Duration) {
+	ctx, cancel := context.WithCancel(s.Context())
+	var at time.Duration
+	var once atomic.Bool
+	s.conn.deadline = func(t time.Time) {
+		if s.Elapsed() < from || !t.After(time.Now()) || !once.CompareAndSwap(false, true) {
+			if once.Load() {
+				s.note(t)
+			}
+			return
+		}
+		at = s.Elapsed()
+		s.note(t)
+		s.Net.Note("ctx is cancelled, in the middle of that call")
+		before := s.conn.deadlines.Load()
+		cancel()
+		for range 10_000 {
+			if s.conn.deadlines.Load() > before {
+				s.Net.Note("then that call goes on, and sets its own deadline")
+				return
+			}
+			runtime.Gosched()
+		}
+	}
+	time.AfterFunc(from+30*ms, func() {
+		if once.CompareAndSwap(false, true) {
+			at = s.Elapsed()
+			s.Net.Note("ctx is cancelled")
+			cancel()
+		}
+	})
+	return ctx, func() time.Duration { return at }
 }
 
 var errBroken = errors.New("broken for this test")
@@ -595,6 +709,21 @@ func TestSocketError(t *testing.T) {
 			c := s.run(b.Context(), ping.Config{Count: 4, Interval: 100 * ms, Timeout: 150 * ms})
 			c.mustReport(11, ping.Report{Sent: 4, RTTs: times{ms, ms, ms}, Lost: 1})
 			c.mustTakeAll()
+		})
+	})
+	t.Run("ctx ends before the Timeout of a probe that could not be sent", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			s := start(b)
+			s.answer(times{ms})
+			s.conn.write = func(n int) error {
+				if n == 1 {
+					b.Net.Note("your WriteTo fails")
+					return errBroken
+				}
+				return nil
+			}
+			c := s.run(s.cancelledAfter(180*ms), ping.Config{Count: 4, Interval: 100 * ms, Timeout: 150 * ms})
+			c.mustEndEarly(context.Canceled, 180*ms, ping.Report{Sent: 2, RTTs: times{ms}})
 		})
 	})
 	t.Run("none can be sent", func(t *testing.T) {
@@ -659,6 +788,7 @@ func TestBorrowed(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 12, func(b *bubble.B) {
 				s := start(b)
+				s.conn.deadline = s.note
 				c := tt.run(s)
 				c.mustEnd(time.Minute)
 				s.peer.Close()
@@ -676,6 +806,7 @@ func TestBorrowed(t *testing.T) {
 	t.Run("again and again, cancelled as an answer comes", func(t *testing.T) {
 		bubble.Run(t, 12, func(b *bubble.B) {
 			s := start(b)
+			s.conn.deadline = s.note
 			s.reply = func(q *probe) { q.back(ms) }
 			for range 20 {
 				ctx, cancel := context.WithCancel(b.Context())
@@ -698,11 +829,24 @@ func TestBorrowed(t *testing.T) {
 			s.reply = func(q *probe) { q.back(ms) }
 			b.Net.Note("conn has a deadline for reading, now")
 			s.conn.SetReadDeadline(time.Now())
+			s.conn.deadline = s.note
 			c := s.run(b.Context(), config)
 			c.mustReport(12, ping.Report{Sent: 3, RTTs: times{ms, ms, ms}})
 			c.mustBeFree("Then")
 		})
 	})
+}
+
+// note has the transcript say which deadline is set.
+func (s *path) note(t time.Time) {
+	words := "you set a deadline for reading in the past"
+	switch left := time.Until(t); {
+	case t.IsZero():
+		words = "you lift the deadline for reading"
+	case left >= 0:
+		words = "you set the deadline for reading to " + (s.Elapsed() + left).String()
+	}
+	s.Net.Note("%s", words)
 }
 
 // Any weather, there and back, to the nanosecond (RFC 768).
@@ -941,6 +1085,9 @@ type socket struct {
 	sent  []sent
 	write func(n int) error                                            // before datagram n is sent
 	read  func(n int, from net.Addr, err error) (int, net.Addr, error) // after a ReadFrom
+
+	deadline  func(t time.Time) // before one for reading is set, by any goroutine
+	deadlines atomic.Int32      // so many were set
 }
 
 type sent struct {
@@ -965,6 +1112,17 @@ func (c *socket) WriteTo(b []byte, addr net.Addr) (int, error) {
 		}
 	}
 	return c.PacketConn.WriteTo(b, addr)
+}
+
+func (c *socket) SetReadDeadline(t time.Time) error { return c.set(t, c.PacketConn.SetReadDeadline) }
+func (c *socket) SetDeadline(t time.Time) error     { return c.set(t, c.PacketConn.SetDeadline) }
+
+func (c *socket) set(t time.Time, set func(time.Time) error) error {
+	if c.deadline != nil {
+		c.deadline(t)
+	}
+	defer c.deadlines.Add(1)
+	return set(t)
 }
 
 // call is a call of Run.
@@ -1045,25 +1203,66 @@ func (c *call) mustEndEarly(want error, at time.Duration, report ping.Report) {
 	c.mustBe(13, report)
 }
 
-// mustSend wants n datagrams, one each Interval.
+// mustSend wants n datagrams, one each Interval. It does not wait for the end to
+// say that one is not on time.
 func (c *call) mustSend(n int) {
 	c.T().Helper()
-	c.mustEnd(end(c.config))
-	got := c.s.conn.sent[c.before:]
-	for i, sent := range got {
-		if want := time.Duration(i) * c.config.Interval; i < n && sent.at-c.began != want {
-			c.Fatalf("%s\nsent probe %d after %v\nwant it     after %v", c.title, i, sent.at-c.began, want)
+	for i := range n {
+		beforeNext := time.Duration(i+1)*c.config.Interval - 1
+		select {
+		case <-c.done:
+		case <-time.After(c.began + beforeNext - c.Elapsed()):
+		}
+		c.Wait()
+		c.mustBeOnTime(n)
+		if got := c.sent(); len(got) <= i && c.running() {
+			c.Fatalf("%s\nhas sent %d of its probes after %v\nwant %d by then, of which the last is due after %v",
+				c.title, len(got), beforeNext, i+1, c.due(i))
 		}
 	}
-	if len(got) != n {
+	c.mustEnd(end(c.config))
+	c.mustBeOnTime(n)
+	if got := c.sent(); len(got) != n {
 		c.Fatalf("%s\nsent %d datagrams\nwant %d", c.title, len(got), n)
+	}
+}
+
+// mustBeOnTime wants the first n of the datagrams sent so far to be on time.
+func (c *call) mustBeOnTime(n int) {
+	c.T().Helper()
+	for i, sent := range c.sent() {
+		took := sent.at - c.began
+		switch {
+		case i >= n || took == c.due(i):
+		case i == 0:
+			c.Fatalf("%s\nsent its first probe %v after the call\nwant it at once", c.title, took)
+		default:
+			c.Fatalf("%s\ncalled WriteTo for probe %d  %v after the first probe\nwant that call             %v after it: %d × Interval",
+				c.title, i, took, c.due(i), i)
+		}
+	}
+}
+
+// due is when a probe has to be sent, since the call.
+func (c *call) due(number int) time.Duration { return time.Duration(number) * c.config.Interval }
+
+// sent is what this call has sent so far.
+func (c *call) sent() []sent { return c.s.conn.sent[c.before:] }
+
+// running says whether Run has not returned.
+func (c *call) running() bool {
+	select {
+	case <-c.done:
+		return false
+	default:
+		return true
 	}
 }
 
 // mustProbe wants each datagram to be a probe.
 func (c *call) mustProbe() {
 	c.T().Helper()
-	sent := c.s.conn.sent[c.before:]
+	sent := c.sent()
 	if len(sent) != c.config.Count {
 		c.Fatalf("%s\nsent %d datagrams\nwant %d", c.title, len(sent), c.config.Count)
 	}

@@ -207,7 +207,7 @@ func fold(rows []row) []row {
 }
 
 // rhythm says how long it takes from one repetition to the next: ", every 5s", or
-// ", every 5ms to 1s"; "" if all are of one instant.
+// ", every 5ms to 1s", or ", up to 1s apart"; "" if all are of one instant.
 func rhythm(rows []row, size int) string {
 	least, most := rows[len(rows)-1].at, time.Duration(0)
 	for i := size; i < len(rows); i += size {
@@ -219,6 +219,8 @@ func rhythm(rows []row, size int) string {
 		return ""
 	case clock(least) == clock(most):
 		return ", every " + clock(most)
+	case least == 0:
+		return ", up to " + clock(most) + " apart"
 	}
 	return ", every " + clock(least) + " to " + clock(most)
 }

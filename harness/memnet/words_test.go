@@ -523,6 +523,20 @@ var transcripts = []play{
     635ms  … this line 8 times in all, every 5ms to 320ms, until here
    1.275s  ready
    1.275s  … this line 3 times in all, until here`},
+	{"repetitions, the first of them in two parts", func(t *testing.T, n *memnet.Network) {
+		n.Note("nobody")
+		n.Note("asks")
+		n.Note("nobody")
+		for range 2 {
+			n.Note("asks")
+			time.Sleep(time.Second)
+			n.Note("nobody")
+		}
+		n.Note("asks")
+	}, `
+       0s  nobody
+       0s  asks
+       2s  … these 2 lines 4 times in all, up to 1s apart, until here`},
 	{"four columns have no room for hosts", func(t *testing.T, n *memnet.Network) {
 		ln, _ := n.Listen("127.0.0.1:8080")
 		n.Name(ln.Addr(), "you")

@@ -1,6 +1,7 @@
 package discovery_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,10 +120,12 @@ func TestWho(t *testing.T) {
 		p.claims(n, 9000)
 		n.mustKnow(old)
 		first := n.who()
+		w.Net.Note("the caller keeps what Who returned")
 		kept := slices.Clone(first)
 		e := p.is(w.text())
 		p.claims(n, 9000)
 		n.mustKnow(e)
+		w.Net.Note("Who was called again")
 		if !slices.Equal(first, kept) {
 			w.Fatalf("%s\nhas changed what Who() returned before it was called again. It is\n%s\nand was\n%s\nwant it to stay so: it is the caller's", n.title(), entries(first, kept), entries(kept, first))
 		}
@@ -1313,10 +1316,16 @@ func (p *peer) mustHaveGoodbye(n *node, before int) {
 	}
 }
 
-// mustHaveGrowing wants the numbers of all announcements that came to grow.
+// mustHaveGrowing wants the numbers of all announcements that came to grow. Those
+// of one instant may have come in any order.
 func (p *peer) mustHaveGrowing(n *node, more string) {
 	p.T().Helper()
 	all := slices.DeleteFunc(p.announcements(), func(d datagram) bool { return !strings.Contains(d.msg, " "+n.cfg.ID+" ") })
+	slices.SortStableFunc(all, func(a, b datagram) int {
+		one, _ := number(a)
+		other, _ := number(b)
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(one, other))
+	})
 	var last uint64
 	for i, d := range all {
 		seq, ok := number(d)

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,12 +23,13 @@ const servers = "harness/serve"
 func (a *app) serveCommand() *cobra.Command {
 	reference := false
 	c := &cobra.Command{
-		Use:   "serve ID [flags] [-- flags of the server]",
+		Use:   "serve TRACK or ID [flags] [-- flags of the server]",
 		Short: "Run your server on a port, for nc, socat or dig to talk to",
 		Long: `Builds the server that you wrote and runs it on a port of this machine, until
-Ctrl-C. It says where it listens. What follows -- goes to the server: -h lists
-its flags, -addr 127.0.0.1:0 takes any port that is free.`,
-		Example: "  go tool kata serve tcp/echo\n  go tool kata serve tcp/deadline -- -idle 5s",
+Ctrl-C. It says where it listens. Of a track, it is the last server, which all
+others lead to. What follows -- goes to the server: -h lists its flags, -addr
+127.0.0.1:0 takes any port that is free.`,
+		Example: "  go tool kata serve tcp/echo\n  go tool kata serve tcp/deadline -- -idle 5s\n  go tool kata serve dns -- -zone my.zone -origin example.com.",
 		Args:    cobra.MinimumNArgs(1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 			if a.open() != nil || len(args) > 0 {
@@ -45,7 +47,7 @@ its flags, -addr 127.0.0.1:0 takes any port that is free.`,
 			if err := a.open(); err != nil {
 				return err
 			}
-			k, err := a.kata(args[0])
+			k, err := a.server(args[0])
 			if err != nil {
 				return err
 			}
@@ -66,6 +68,17 @@ func (a *app) served() []course.Kata {
 		}
 	}
 	return found
+}
+
+// server returns the kata of that ID, or the last one of that track that has a
+// server program.
+func (a *app) server(id string) (course.Kata, error) {
+	for _, k := range slices.Backward(a.served()) {
+		if k.Track == id {
+			return k, nil
+		}
+	}
+	return a.kata(id)
 }
 
 func (a *app) serve(ctx context.Context, k course.Kata, reference bool, args []string) error {

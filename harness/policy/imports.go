@@ -35,7 +35,7 @@ var mayImport = []struct {
 		"./harness/todo", "earlier katas of its track"}},
 	// For the types of its signatures: std, pb, grpc and earlier katas.
 	{bridge, "", []string{"std", "its own solution", "./pb/...", "google.golang.org/grpc/...", "earlier katas of its track"}},
-	{kataTest, "", []string{"std", "its own kata", "./pb/...",
+	{kataTest, "", []string{"std", "its own kata", "earlier katas of its track", "./pb/...",
 		"./harness/todo", "./harness/rule", "./harness/draw", "./harness/wire", "./harness/memnet", "./harness/bubble", "./harness/loopback", "./harness/grpctest",
 		"google.golang.org/grpc/...", "google.golang.org/protobuf/...",
 		"github.com/google/go-cmp/...", "pgregory.net/rapid", "go.uber.org/goleak",
@@ -44,7 +44,7 @@ var mayImport = []struct {
 		"earlier solutions of its track"}}, // x/net and x/sys: a line for each kata that is about them
 	{right, "", []string{"std", "./pb/...", "libraries", "earlier solutions of its track"}},
 	{helper, "", []string{"std", "./pb/...", "./harness/...", "libraries"}},
-	{server, "", []string{"std", "./pb/...", "./harness/serve", "its own kata"}},
+	{server, "", []string{"std", "./pb/...", "./harness/serve", "its own kata", "earlier katas of its track"}},
 	{generated, "", []string{"std", "./pb/...", "libraries"}},
 }
 

@@ -6,6 +6,7 @@ package serve
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/example/netkata/harness/todo"
@@ -36,6 +38,25 @@ func TCP(serve func(ctx context.Context, ln net.Listener) error) {
 func UDP(serve func(ctx context.Context, pc net.PacketConn) error) {
 	run(func(ctx context.Context, addr string) error { return listenPacket(ctx, os.Stdout, addr, serve) })
 }
+
+// Both is TCP and UDP at once, on the same port, as DNS has it. start is called
+// when the flags are parsed, and returns the two servers. When one of them is
+// over, the other goes on: a learner may have written only one.
+func Both(start func() (Packets, Streams, error)) {
+	run(func(ctx context.Context, addr string) error {
+		packets, streams, err := start()
+		if err != nil {
+			return err
+		}
+		return listenBoth(ctx, os.Stdout, addr, packets, streams)
+	})
+}
+
+// A server, over UDP or TCP, until its context is done.
+type (
+	Packets func(ctx context.Context, pc net.PacketConn) error
+	Streams func(ctx context.Context, ln net.Listener) error
+)
 
 // run is a main function.
 func run(listen func(ctx context.Context, addr string) error) {
@@ -68,6 +89,71 @@ func listenPacket(ctx context.Context, out io.Writer, addr string, serve func(co
 	fmt.Fprintln(out, Ready+pc.LocalAddr().String())
 	return serve(ctx, pc)
 }
+
+func listenBoth(ctx context.Context, out io.Writer, addr string, packets Packets, streams Streams) error {
+	ln, pc, err := samePort(addr)
+	if err != nil {
+		return elsewhere(err)
+	}
+	defer ln.Close()
+	defer pc.Close()
+	fmt.Fprintln(out, Ready+ln.Addr().String())
+	over := make(chan error, 2)
+	go func() { over <- failed("UDP", packets(ctx, pc)) }()
+	go func() { over <- failed("TCP", streams(ctx, ln)) }()
+	return errors.Join(<-over, <-over)
+}
+
+// failed logs at once what the other transport shall not wait to hear.
+func failed(transport string, err error) error {
+	if err == nil {
+		return nil
+	}
+	log.Printf("%s is over: %v", transport, err)
+	return fmt.Errorf("%s: %w", transport, err)
+}
+
+// samePort listens on one address for TCP and UDP. Where the system chooses the
+// port, what it chose for one may be taken for the other, so it may choose again.
+func samePort(addr string) (ln net.Listener, pc net.PacketConn, err error) {
+	for range 10 {
+		if ln, err = net.Listen("tcp", addr); err != nil {
+			return nil, nil, err
+		}
+		if pc, err = net.ListenPacket("udp", ln.Addr().String()); err == nil {
+			return ln, pc, nil
+		}
+		ln.Close()
+	}
+	return nil, nil, err
+}
+
+// Zone adds the flags -zone and -origin, and returns what loads the zone that they
+// name once they are parsed; unless they do, it is a small one, local., with web,
+// api and redis in it.
+func Zone[Z any](parse func(r io.Reader, origin string) (Z, error)) (load func() (Z, error)) {
+	path := flag.String("zone", "", "zone `file`; without it, a small zone that has web.local. in it")
+	origin := flag.String("origin", "local.", "the zone's `name`")
+	return func() (Z, error) {
+		if *path == "" {
+			return parse(strings.NewReader(localZone), "local.")
+		}
+		f, err := os.Open(*path)
+		if err != nil {
+			var none Z
+			return none, err
+		}
+		defer f.Close()
+		z, err := parse(f, *origin)
+		if err != nil {
+			err = fmt.Errorf("%s:%w", *path, err)
+		}
+		return z, err
+	}
+}
+
+//go:embed local.zone
+var localZone string
 
 func elsewhere(err error) error {
 	return fmt.Errorf("%w\n(any port that is free: -addr 127.0.0.1:0; by way of the kata tool, behind --)", err)

@@ -3,9 +3,13 @@ package serve
 import (
 	"bufio"
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -92,4 +96,55 @@ func start(t *testing.T, server func(out io.Writer) error) (addr string, over <-
 		t.Fatalf("it printed %q, %v", line, err)
 	}
 	return addr, result
+}
+
+// TCP and UDP on one port; when one server is over, the other goes on.
+func TestListenBoth(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	broken := errors.New("not written yet")
+	addr, over := start(t, func(w io.Writer) error {
+		return listenBoth(ctx, w, "127.0.0.1:0",
+			func(context.Context, net.PacketConn) error { return broken },
+			Each(func(_ context.Context, conn net.Conn) error { return conn.Close() }))
+	})
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("read: %v, want EOF", err)
+	}
+	if _, err := net.ListenPacket("udp", addr); err == nil {
+		t.Errorf("UDP port of %s is free", addr)
+	}
+	cancel()
+	if err := <-over; !errors.Is(err, broken) {
+		t.Errorf("over with %v, want %v", err, broken)
+	}
+}
+
+// The zone that is served unless told otherwise, and one from a file.
+func TestZone(t *testing.T) {
+	load := Zone(func(r io.Reader, origin string) (string, error) {
+		text, err := io.ReadAll(r)
+		return origin + string(text), err
+	})
+	if got, err := load(); err != nil || !strings.HasPrefix(got, "local.") || !strings.Contains(got, "redis") {
+		t.Errorf("without flags: %q, %v", got, err)
+	}
+	path := filepath.Join(t.TempDir(), "my.zone")
+	if err := os.WriteFile(path, []byte(" text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flag.Set("zone", path)
+	flag.Set("origin", "example.com.")
+	if got, err := load(); got != "example.com. text" || err != nil {
+		t.Errorf("with flags: %q, %v", got, err)
+	}
+	flag.Set("zone", path+".not")
+	if _, err := load(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no such file: %v", err)
+	}
 }

@@ -21,4 +21,8 @@ var (
 
 func Parse(msg []byte, off int) (name string, next int, err error) { return solution.Parse(msg, off) }
 
+func AppendText(b, msg []byte, off int) (text []byte, next int, err error) {
+	return solution.AppendText(b, msg, off)
+}
+
 func Append(b []byte, name string) ([]byte, error) { return solution.Append(b, name) }

@@ -49,6 +49,15 @@ func Parse(msg []byte, off int) (name string, next int, err error) {
 	return "", off, todo.Err
 }
 
+// AppendText is Parse for callers who bring their own memory: it appends the
+// text to b and returns the extended slice.
+//
+// The errors are those of Parse; b is then returned as it was.
+func AppendText(b, msg []byte, off int) (text []byte, next int, err error) {
+	// TODO
+	return b, off, todo.Err
+}
+
 // Append appends the name to b, without compression, and returns the extended
 // slice. The dot at the end of the text may be missing: every name is taken from
 // the root.

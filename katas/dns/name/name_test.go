@@ -450,6 +450,133 @@ func TestCompressed(t *testing.T) {
 	})
 }
 
+// What stood in b, the text behind it (encoding, TextAppender).
+func TestAppendText(t *testing.T) {
+	for _, tt := range []struct {
+		why, wire string
+		off       int
+		b, want   string
+		next      int
+	}{
+		{"a name", "\x03www\x07example\x03com\x00", 0, "", "www.example.com.", 17},
+		{"behind other text", "\x03com\x00", 0, "example.", "example.com.", 5},
+		{"the root, behind other text", "\x00", 0, "com.", "com..", 1},
+		{"by way of a pointer", "\x03com\x00\x03www\xc0\x00", 5, "name=", "name=www.com.", 11},
+		{"the root, by way of a pointer", "\x00\xc0\x00", 1, "name=", "name=.", 3},
+		{"escapes", "\x04.\\ \xff\x00", 0, "name=", `name=\.\\\032\255.`, 6},
+		{"255 octets, behind as many", string(encode(long + label(61))), 0, long + label(61), long + label(61) + long + label(61), 255},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			r := rule.New(t, 16)
+			for _, room := range []int{0, 1200} { // a new slice, or the same one
+				b := append(make([]byte, 0, len(tt.b)+room), tt.b...)
+				got, next, err := appendText(r, b, []byte(tt.wire), tt.off)
+				if err != nil || string(got) != tt.want || next != tt.next {
+					r.Fatalf("b holds %s, and has room for %d octets more\n%s\n\n%s", quote(tt.b), cap(b)-len(b),
+						resultsOf(fmt.Sprintf("AppendText(b, msg, %#x) = ", tt.off), string(got), next, err, tt.want, tt.next), show([]byte(tt.wire), tt.off))
+				}
+			}
+		})
+	}
+}
+
+// An error takes nothing away and adds nothing (encoding, TextAppender).
+func TestAppendTextError(t *testing.T) {
+	for _, tt := range []struct {
+		why, wire string
+		want      error
+	}{
+		{"cut", "\x03www\x07exam", name.ErrShort},
+		{"no zero", "\x03www", name.ErrShort},
+		{"a pointer cut", "\x03www\xc0", name.ErrShort},
+		{"a loop", "\x03www\xc0\x00", name.ErrPointer},
+		{"a reserved type", "\x03www\x80\x00", name.ErrLabelType},
+		{"256 octets", string(encode(long + label(62))), name.ErrNameLen},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			r := rule.New(t, 16)
+			const before = "name="
+			for _, room := range []int{0, 1200} {
+				b := append(make([]byte, 0, len(before)+room), before...)
+				got, next, err := appendText(r, b, []byte(tt.wire), 0)
+				switch call := "AppendText(b, msg, 0x0) = "; {
+				case err == nil:
+					r.Fatalf("%s%s, next %#x\nwant an error: %s\n\n%s", call, quote(string(got)), next, sentinel(tt.want), show([]byte(tt.wire), 0))
+				case !is(err, tt.want):
+					r.Fatalf("%serror: %v\nwant %s%s\n\n%s", call, err, indent(call), otherError(err, tt.want), show([]byte(tt.wire), 0))
+				case string(got) != before:
+					r.Fatalf("%serror: %v\nb held %s, and came back with %s: want it as it was\n\n%s", call, err,
+						quote(before), quote(string(got)), show([]byte(tt.wire), 0))
+				}
+			}
+		})
+	}
+}
+
+// At every offset of what real servers sent, the same as Parse: most of them
+// begin no name (encoding, TextAppender).
+func TestAppendTextIsParse(t *testing.T) {
+	r := rule.New(t, 16)
+	files, err := filepath.Glob("../../../testdata/dns/captured/*.hex")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no captured messages in testdata/dns/captured: %v", err)
+	}
+	for _, file := range files {
+		msg := wire.Load(t, "dns/captured/"+filepath.Base(file)).Msg
+		mustAgree(r, msg, 0, len(msg)+1)
+	}
+}
+
+// Not one allocation, where the memory is there (encoding, TextAppender).
+func TestAllocations(t *testing.T) {
+	loop, last := chain()
+	for _, tt := range []struct {
+		why string
+		msg []byte
+		off int
+	}{
+		{"a name", []byte("\x03www\x07example\x03com\x00"), 0},
+		{"the root", []byte("\x00"), 0},
+		{"escapes", []byte("\x04.\\ \xff\x00"), 0},
+		{"255 octets", encode(long + label(61)), 0},
+		{"127 labels", encode(strings.Repeat("a.", 127)), 0},
+		{"a pointer", []byte("\x07example\x03com\x00\x03www\xc0\x00"), 13},
+		{"thousands of pointers", loop, last},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			r := rule.New(t, 16)
+			want, _, err := parse(r, tt.msg, tt.off)
+			if err != nil {
+				r.Fatalf("Parse(msg, %#x) = error: %v\n\n%s", tt.off, err, show(tt.msg, tt.off))
+			}
+			text := make([]byte, 0, len(want)) // exactly enough
+			allocates(r, fmt.Sprintf("AppendText(b, msg, %#x), b with room for %d octets", tt.off, cap(text)), show(tt.msg, tt.off),
+				func() error { _, _, err := name.AppendText(text, tt.msg, tt.off); return err })
+			octets := make([]byte, 0, name.MaxLen)
+			allocates(r, fmt.Sprintf("Append(b, %s), b with room for %d octets", quote(want), cap(octets)), "",
+				func() error { _, err := name.Append(octets, want); return err })
+		})
+	}
+}
+
+// allocates fails the test if f does, which is that call.
+func allocates(r *rule.R, call, shown string, f func() error) {
+	r.T().Helper()
+	var n float64
+	var err error
+	r.Do(func() string { return call + "\n\n" + shown }, func() {
+		if err = f(); err == nil {
+			n = testing.AllocsPerRun(20, func() { f() })
+		}
+	})
+	switch {
+	case err != nil:
+		r.Fatalf("%s\nerror: %v\nwant no error\n\n%s", call, err, shown)
+	case n > 0:
+		r.Fatalf("%s\nallocated %v times, want none\n\n%s", call, n, shown)
+	}
+}
+
 // Any octets at all, beside miekg/dns.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("\x03www\x07example\x03com\x00"), uint16(0))                // a name
@@ -464,6 +591,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, msg []byte, at uint16) {
 		r, off := rule.New(t, 15), int(at)
 		got, next, err := parse(r, msg, off)
+		mustAgree(rule.New(t, 16), msg, off, off)
 		other, _, refused := dns.UnpackDomainName(msg, off)
 		switch {
 		case err == nil && (next <= off || next > len(msg)):
@@ -525,6 +653,59 @@ func parse(r *rule.R, msg []byte, off int) (got string, next int, err error) {
 	r.Do(func() string { return fmt.Sprintf("Parse(msg, %#x)\n\n%s", off, show(msg, off)) },
 		func() { got, next, err = name.Parse(own, off) })
 	return got, next, err
+}
+
+func appendText(r *rule.R, b, msg []byte, off int) (text []byte, next int, err error) {
+	r.T().Helper()
+	own := bytes.Clone(msg)
+	r.Do(func() string {
+		return fmt.Sprintf("AppendText(b, msg, %#x), b holds %s\n\n%s", off, quote(string(b)), show(msg, off))
+	}, func() { text, next, err = name.AppendText(b, own, off) })
+	if !bytes.Equal(own, msg) {
+		r.Fatalf("AppendText(b, msg, %#x) changed msg, which belongs to others\n\n%s", off, wire.Diff(own, wire.DNSName(msg, off)))
+	}
+	return text, next, err
+}
+
+// mustAgree fails the test if AppendText does not say what Parse says, at any
+// offset from the first to the last.
+func mustAgree(r *rule.R, msg []byte, first, last int) {
+	r.T().Helper()
+	var off int
+	var diff string
+	own := bytes.Clone(msg)
+	r.Do(func() string { return fmt.Sprintf("Parse and AppendText of msg, at %#x\n\n%s", off, show(msg, off)) }, func() {
+		for off = first; off <= last && diff == ""; off++ {
+			diff = disagreement(own, off)
+		}
+		off--
+	})
+	if diff != "" {
+		r.Fatalf("%s\n\n%s", diff, show(msg, off))
+	}
+}
+
+// disagreement says where AppendText differs from Parse, "" where it does not.
+func disagreement(msg []byte, off int) string {
+	b := []byte("name=")
+	want, wantNext, wantErr := name.Parse(msg, off)
+	got, next, err := name.AppendText(bytes.Clone(b), msg, off)
+	call := fmt.Sprintf("AppendText(b, msg, %#x) = ", off)
+	switch {
+	case wantErr == nil:
+		if want = string(b) + want; err == nil && string(got) == want && next == wantNext {
+			return ""
+		}
+		return fmt.Sprintf("b holds %q\n%s: so Parse has it", b, resultsOf(call, string(got), next, err, want, wantNext))
+	case err == nil:
+		return fmt.Sprintf("%s%s, next %#x\nbut Parse returns error: %v", call, quote(string(got)), next, wantErr)
+	case !sameError(err, wantErr):
+		return fmt.Sprintf("%serror: %v\nbut Parse returns error: %v", call, err, wantErr)
+	case !bytes.Equal(got, b):
+		return fmt.Sprintf("%serror: %v\n%s", call, err, wasHere(b, got))
+	default:
+		return ""
+	}
 }
 
 func appendTo(r *rule.R, b []byte, text string) (out []byte, err error) {
@@ -598,6 +779,16 @@ func is(err, want error) bool {
 	return true
 }
 
+// sameError says whether both are the same errors of the kata.
+func sameError(a, b error) bool {
+	for _, s := range sentinels {
+		if errors.Is(a, s.err) != errors.Is(b, s.err) {
+			return false
+		}
+	}
+	return true
+}
+
 // otherError says what was wanted instead of err.
 func otherError(err, want error) string {
 	switch text := "error: " + sentinel(want); {
@@ -651,7 +842,11 @@ func mustRefuse(r *rule.R, text string, want error) {
 
 // results shows what Parse returned above what was wanted.
 func results(off int, got string, next int, err error, want string, wantNext int) string {
-	call := fmt.Sprintf("Parse(msg, %#x) = ", off)
+	return resultsOf(fmt.Sprintf("Parse(msg, %#x) = ", off), got, next, err, want, wantNext)
+}
+
+// resultsOf is results, of any such call.
+func resultsOf(call, got string, next int, err error, want string, wantNext int) string {
 	wanted := fmt.Sprintf("\nwant %s%s, next %#x", indent(call), quote(want), wantNext)
 	if err != nil {
 		return fmt.Sprintf("%serror: %v%s", call, err, wanted)

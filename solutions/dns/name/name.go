@@ -46,38 +46,48 @@ var (
 //
 // The error is ErrShort, ErrLabelType, ErrPointer or ErrNameLen.
 func Parse(msg []byte, off int) (name string, next int, err error) {
-	text := make([]byte, 0, 64)
+	var room [64]byte
+	text, next, err := AppendText(room[:0], msg, off)
+	return string(text), next, err
+}
+
+// AppendText is Parse for callers who bring their own memory: it appends the
+// text to b and returns the extended slice.
+//
+// The errors are those of Parse; b is then returned as it was.
+func AppendText(b, msg []byte, off int) (text []byte, next int, err error) {
+	text = b
 	length := 1  // octets of the name on the wire; the zero at its end is one
 	start := off // of the labels being read: a pointer must lead to before it
 	for pos := off; ; {
 		if pos >= len(msg) {
-			return "", off, fmt.Errorf("%w: name at offset %d", ErrShort, off)
+			return b, off, fmt.Errorf("%w: name at offset %d", ErrShort, off)
 		}
 		switch n := int(msg[pos]); {
 		case n == 0:
 			if next == 0 {
 				next = pos + 1
 			}
-			if len(text) == 0 {
+			if len(text) == len(b) {
 				text = append(text, '.')
 			}
-			return string(text), next, nil
+			return text, next, nil
 
 		case n <= MaxLabel:
 			end := pos + 1 + n
 			if end > len(msg) {
-				return "", off, fmt.Errorf("%w: label at offset %d", ErrShort, pos)
+				return b, off, fmt.Errorf("%w: label at offset %d", ErrShort, pos)
 			}
 			if length += 1 + n; length > MaxLen {
-				return "", off, fmt.Errorf("%w: name at offset %d", ErrNameLen, off)
+				return b, off, fmt.Errorf("%w: name at offset %d", ErrNameLen, off)
 			}
-			text = appendText(text, msg[pos+1:end])
+			text = appendLabelText(text, msg[pos+1:end])
 			pos = end
 
 		case n >= pointer>>8:
 			target, err := follow(msg, pos, start)
 			if err != nil {
-				return "", off, err
+				return b, off, err
 			}
 			if next == 0 {
 				next = pos + 2
@@ -85,7 +95,7 @@ func Parse(msg []byte, off int) (name string, next int, err error) {
 			start, pos = target, target
 
 		default:
-			return "", off, fmt.Errorf("%w: octet %#02x at offset %d", ErrLabelType, n, pos)
+			return b, off, fmt.Errorf("%w: octet %#02x at offset %d", ErrLabelType, n, pos)
 		}
 	}
 }
@@ -105,14 +115,14 @@ func follow(msg []byte, pos, start int) (target int, err error) {
 	return target, nil
 }
 
-// appendText appends a label as text, and its dot.
-func appendText(text, label []byte) []byte {
+// appendLabelText appends a label as text, and its dot.
+func appendLabelText(text, label []byte) []byte {
 	for _, c := range label {
 		switch {
 		case c == '.' || c == '\\':
 			text = append(text, '\\', c)
 		case c <= ' ' || c > '~':
-			text = fmt.Appendf(text, "\\%03d", c)
+			text = append(text, '\\', '0'+c/100, '0'+c/10%10, '0'+c%10)
 		default:
 			text = append(text, c)
 		}
@@ -131,21 +141,23 @@ func Append(b []byte, name string) ([]byte, error) {
 		return append(b, 0), nil
 	}
 	out := b
-	for rest := name; ; {
-		label, after, err := cutLabel(rest)
+	for rest := name; rest != ""; {
+		at := len(out)
+		var err error
+		out, rest, err = appendLabel(append(out, 0), rest)
+		n := len(out) - at - 1
 		switch {
 		case err != nil:
 			return b, err
-		case len(label) == 0:
+		case n == 0:
 			return b, fmt.Errorf("%w in %q", ErrEmptyLabel, name)
-		case len(label) > MaxLabel:
-			return b, fmt.Errorf("%w: %d octets in %q", ErrLabelLen, len(label), name)
+		case n > MaxLabel:
+			return b, fmt.Errorf("%w: %d octets in %q", ErrLabelLen, n, name)
 		}
-		out = append(out, byte(len(label)))
-		out = append(out, label...)
-		if rest = after; rest == "" {
-			break
-		}
+		out[at] = byte(n)
+	}
+	if len(out) == len(b) {
+		return b, fmt.Errorf("%w: no text", ErrEmptyLabel)
 	}
 	out = append(out, 0)
 	if n := len(out) - len(b); n > MaxLen {
@@ -154,25 +166,25 @@ func Append(b []byte, name string) ([]byte, error) {
 	return out, nil
 }
 
-// cutLabel returns the octets of the first label of text, and the text behind
-// its dot.
-func cutLabel(text string) (label []byte, after string, err error) {
+// appendLabel appends the octets of the first label of text, and returns the
+// text behind its dot.
+func appendLabel(b []byte, text string) (out []byte, after string, err error) {
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; c {
 		case '.':
-			return label, text[i+1:], nil
+			return b, text[i+1:], nil
 		case '\\':
 			octet, n, err := unescape(text[i+1:])
 			if err != nil {
 				return nil, "", err
 			}
-			label = append(label, octet)
+			b = append(b, octet)
 			i += n
 		default:
-			label = append(label, c)
+			b = append(b, c)
 		}
 	}
-	return label, "", nil
+	return b, "", nil
 }
 
 // unescape reads what follows a backslash: three digits, or one octet that is

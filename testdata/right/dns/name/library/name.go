@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -44,54 +46,58 @@ var (
 
 // Parse resolves the pointers, and lets miekg/dns read the name without them.
 func Parse(msg []byte, off int) (name string, next int, err error) {
-	var flat []byte
-	visited := map[int]bool{}
+	var room [MaxLen]byte
+	flat, next, err := flatten(room[:0], msg, off)
+	if err != nil {
+		return "", 0, err
+	}
+	text, _, err := dns.UnpackDomainName(flat, 0)
+	return canonical(text), next, err
+}
+
+// flatten appends the name's octets, pointers resolved, to flat.
+func flatten(flat, msg []byte, off int) (name []byte, next int, err error) {
 	low := off
 	for pos := off; ; {
 		if pos >= len(msg) {
-			return "", 0, fmt.Errorf("at %d: %w", pos, ErrShort)
+			return nil, 0, fmt.Errorf("at %d: %w", pos, ErrShort)
 		}
 		switch c := msg[pos]; c >> 6 {
 		case 0:
 			end := pos + 1 + int(c)
 			if end > len(msg) {
-				return "", 0, fmt.Errorf("at %d: %w", pos, ErrShort)
+				return nil, 0, fmt.Errorf("at %d: %w", pos, ErrShort)
+			}
+			if n := len(flat) + end - pos; n > MaxLen || n == MaxLen && c != 0 {
+				return nil, 0, ErrNameLen
 			}
 			flat = append(flat, msg[pos:end]...)
-			if len(flat) > MaxLen || len(flat) == MaxLen && c != 0 {
-				return "", 0, ErrNameLen
-			}
 			if pos = end; c != 0 {
 				continue
 			}
 			if next == 0 {
 				next = pos
 			}
-			text, _, err := dns.UnpackDomainName(flat, 0)
-			return canonical(text), next, err
+			return flat, next, nil
 		case 3:
 			if pos+2 > len(msg) {
-				return "", 0, fmt.Errorf("at %d: %w", pos, ErrShort)
+				return nil, 0, fmt.Errorf("at %d: %w", pos, ErrShort)
 			}
 			to := int(binary.BigEndian.Uint16(msg[pos:]) & 0x3fff)
-			if to >= low || visited[to] {
-				return "", 0, fmt.Errorf("at %d: %w", pos, ErrPointer)
+			if to >= low {
+				return nil, 0, fmt.Errorf("at %d: %w", pos, ErrPointer)
 			}
 			if next == 0 {
 				next = pos + 2
 			}
-			visited[to] = true
 			low, pos = to, to
 		default:
-			return "", 0, fmt.Errorf("at %d: %w", pos, ErrLabelType)
+			return nil, 0, fmt.Errorf("at %d: %w", pos, ErrLabelType)
 		}
 	}
 }
 
-var (
-	goodEscape = regexp.MustCompile(`(?s)\\(?:[01]\d\d|2[0-4]\d|25[0-5]|[^\d])`)
-	escape     = regexp.MustCompile(`\\.`)
-)
+var escape = regexp.MustCompile(`\\.`)
 
 // canonical takes back the escapes that miekg/dns writes and dns/name does not.
 func canonical(text string) string {
@@ -107,36 +113,101 @@ func canonical(text string) string {
 	})
 }
 
-// Append lets miekg/dns write the name, after a look at what it does not see.
-func Append(b []byte, name string) ([]byte, error) {
-	rest := goodEscape.ReplaceAllString(name, "x")
-	switch {
-	case strings.Contains(rest, `\`):
-		return b, fmt.Errorf("%w: %q", ErrEscape, name)
-	case name == ".":
-		return append(b, 0), nil
+// AppendText writes the text itself: what miekg/dns returns is a string.
+func AppendText(b, msg []byte, off int) (text []byte, next int, err error) {
+	var room [MaxLen]byte
+	flat, next, err := flatten(room[:0], msg, off)
+	if err != nil {
+		return b, 0, err
 	}
-	length := 1
-	for _, l := range strings.Split(strings.TrimSuffix(rest, "."), ".") {
-		switch n := len(l); {
-		case n == 0:
-			return b, fmt.Errorf("%w: %q", ErrEmptyLabel, name)
-		case n > MaxLabel:
-			return b, fmt.Errorf("%w: %d", ErrLabelLen, n)
-		default:
-			length += 1 + n
+	if len(flat) == 1 {
+		return append(b, '.'), next, nil
+	}
+	for left := 0; flat[0] != 0 || left > 0; flat = flat[1:] {
+		if left == 0 {
+			left = int(flat[0])
+			continue
+		}
+		b = appendOctet(b, flat[0])
+		if left--; left == 0 {
+			b = append(b, '.')
 		}
 	}
-	if length > MaxLen {
-		return b, ErrNameLen
+	return b, next, nil
+}
+
+func appendOctet(b []byte, c byte) []byte {
+	if c == '.' || c == '\\' {
+		return append(b, '\\', c)
 	}
-	if !dns.IsFqdn(name) {
-		name += "."
+	if c <= ' ' || c > '~' {
+		return fmt.Appendf(b, `\%03d`, c)
 	}
-	buf := make([]byte, length)
-	n, err := dns.PackDomainName(name, buf, 0, nil, false)
-	if err != nil {
+	return append(b, c)
+}
+
+// Append looks for what miekg/dns does not see, and lets it write names without
+// escapes, which it does in b's own memory.
+func Append(b []byte, name string) ([]byte, error) {
+	if name == "." {
+		return append(b, 0), nil
+	}
+	var room [MaxLen]byte
+	flat, label := append(room[:0], 0), 0 // where the last label begins
+	for rest := name; rest != ""; {
+		c, n, err := unescape(rest)
+		switch {
+		case err != nil:
+			return b, err
+		case n == 1 && c == '.':
+			if len(flat) == label+1 {
+				return b, fmt.Errorf("%w: %q", ErrEmptyLabel, name)
+			}
+			label = len(flat)
+			flat = append(flat, 0)
+		case len(flat)-label > MaxLabel:
+			return b, fmt.Errorf("%w: %q", ErrLabelLen, name)
+		case len(flat) >= MaxLen:
+			return b, fmt.Errorf("%w: %q", ErrNameLen, name)
+		default:
+			flat = append(flat, c)
+			flat[label] = byte(len(flat) - label - 1)
+		}
+		rest = rest[n:]
+	}
+	if flat[label] != 0 {
+		flat = append(flat, 0)
+	} else if label == 0 {
+		return b, fmt.Errorf("%w: %q", ErrEmptyLabel, name)
+	}
+	if len(flat) > MaxLen {
+		return b, fmt.Errorf("%w: %q", ErrNameLen, name)
+	}
+	if strings.Contains(name, `\`) || !dns.IsFqdn(name) {
+		return append(b, flat...), nil
+	}
+	out := slices.Grow(b, len(flat))[:len(b)+len(flat)]
+	if _, err := dns.PackDomainName(name, out, len(b), nil, false); err != nil {
 		return b, err
 	}
-	return append(b, buf[:n]...), nil
+	return out, nil
+}
+
+// unescape returns the octet that text begins with, and of how many it is made.
+func unescape(text string) (c byte, n int, err error) {
+	switch {
+	case text[0] != '\\':
+		return text[0], 1, nil
+	case len(text) == 1:
+		return 0, 0, fmt.Errorf("%w: %q", ErrEscape, text)
+	case text[1] < '0' || text[1] > '9':
+		return text[1], 2, nil
+	case len(text) < 4:
+		return 0, 0, fmt.Errorf("%w: %q", ErrEscape, text)
+	}
+	v, err := strconv.ParseUint(text[1:4], 10, 8)
+	if err != nil {
+		return 0, 0, fmt.Errorf("%w: %q", ErrEscape, text)
+	}
+	return byte(v), 4, nil
 }

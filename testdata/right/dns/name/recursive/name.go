@@ -10,7 +10,6 @@ package name
 
 import (
 	"errors"
-	"slices"
 	"strings"
 )
 
@@ -39,37 +38,27 @@ var (
 )
 
 func Parse(msg []byte, off int) (string, int, error) {
-	labels, next, err := walk(msg, off, 255)
+	text, next, err := AppendText(nil, msg, off)
 	if err != nil {
 		return "", 0, err
 	}
-	if len(labels) == 0 {
-		return ".", next, nil
-	}
-	var s strings.Builder
-	for _, l := range slices.Backward(labels) {
-		for _, c := range []byte(l) {
-			if c == '.' || c == '\\' {
-				s.WriteByte('\\')
-				s.WriteByte(c)
-			} else if c > ' ' && c < 127 {
-				s.WriteByte(c)
-			} else {
-				s.WriteByte('\\')
-				s.WriteByte('0' + c/100)
-				s.WriteByte('0' + c/10%10)
-				s.WriteByte('0' + c%10)
-			}
-		}
-		s.WriteByte('.')
-	}
-	return s.String(), next, nil
+	return string(text), next, nil
 }
 
-// walk returns the labels from the last to the first; room is what is left of
-// the 255 octets.
-func walk(msg []byte, off, room int) ([]string, int, error) {
-	var run []string
+func AppendText(b, msg []byte, off int) ([]byte, int, error) {
+	text, next, err := walk(b, msg, off, 255)
+	switch {
+	case err != nil:
+		return b, 0, err
+	case len(text) == len(b):
+		return append(b, '.'), next, nil
+	}
+	return text, next, nil
+}
+
+// walk appends a row of labels, and lets itself append what its pointer leads
+// to; room is what is left of the 255 octets.
+func walk(b, msg []byte, off, room int) ([]byte, int, error) {
 	for pos := off; ; {
 		if pos >= len(msg) {
 			return nil, 0, ErrShort
@@ -83,9 +72,8 @@ func walk(msg []byte, off, room int) ([]string, int, error) {
 			if target >= off {
 				return nil, 0, ErrPointer
 			}
-			tail, _, err := walk(msg, target, room)
-			slices.Reverse(run)
-			return append(tail, run...), pos + 2, err
+			b, _, err := walk(b, msg, target, room)
+			return b, pos + 2, err
 		}
 		if n >= 64 {
 			return nil, 0, ErrLabelType
@@ -94,71 +82,95 @@ func walk(msg []byte, off, room int) ([]string, int, error) {
 			return nil, 0, ErrNameLen
 		}
 		if n == 0 {
-			slices.Reverse(run)
-			return run, pos + 1, nil
+			return b, pos + 1, nil
 		}
 		if len(msg) <= pos+n {
 			return nil, 0, ErrShort
 		}
-		run = append(run, string(msg[pos+1:pos+1+n]))
+		for _, c := range msg[pos+1 : pos+1+n] {
+			if c == '.' || c == '\\' {
+				b = append(b, '\\', c)
+			} else if c > ' ' && c < 127 {
+				b = append(b, c)
+			} else {
+				b = append(b, '\\', '0'+c/100, '0'+c/10%10, '0'+c%10)
+			}
+		}
+		b = append(b, '.')
 		pos += 1 + n
 	}
 }
 
+// Append goes over the text twice: to count, then to write.
 func Append(b []byte, name string) ([]byte, error) {
-	var labels [][]byte
-	label, ended := []byte{}, false
-	for t := name; t != ""; {
-		c := t[0]
-		t = t[1:]
-		ended = false
-		switch {
-		case c == '.':
-			labels = append(labels, label)
-			label, ended = nil, true
-		case c != '\\':
-			label = append(label, c)
-		case t == "":
-			return b, ErrEscape
-		case t[0] < '0' || t[0] > '9':
-			label = append(label, t[0])
-			t = t[1:]
-		default:
-			v := 0
-			for i := range 3 {
-				if i >= len(t) || t[i] < '0' || t[i] > '9' {
-					return b, ErrEscape
-				}
-				v = v*10 + int(t[i]-'0')
-			}
-			if v > 255 {
-				return b, ErrEscape
-			}
-			label = append(label, byte(v))
-			t = t[3:]
-		}
-	}
-	if !ended {
-		labels = append(labels, label)
-	}
 	if name == "." {
-		labels = nil
+		return append(b, 0), nil
 	}
 	size := 1
-	for _, l := range labels {
-		if len(l) == 0 {
-			return b, ErrEmptyLabel
+	for rest := name; ; {
+		n, after, err := measure(rest)
+		if err != nil {
+			return b, err
 		}
-		if len(l) > 63 {
-			return b, ErrLabelLen
+		size += 1 + n
+		if rest = after; rest == "" {
+			break
 		}
-		size += 1 + len(l)
 	}
 	if size > 255 {
 		return b, ErrNameLen
 	}
-	for _, l := range labels {
-		b = append(append(b, byte(len(l))), l...)
+	for rest := name; rest != ""; {
+		n, after, _ := measure(rest)
+		b = append(b, byte(n))
+		for range n {
+			c, used, _ := octet(rest)
+			b = append(b, c)
+			rest = rest[used:]
+		}
+		rest = after
 	}
 	return append(b, 0), nil
+}
+
+// measure counts the octets of the first label of text.
+func measure(text string) (n int, after string, err error) {
+	for text != "" && text[0] != '.' {
+		_, used, err := octet(text)
+		if err != nil {
+			return 0, "", err
+		}
+		n, text = n+1, text[used:]
+	}
+	if n == 0 {
+		return 0, "", ErrEmptyLabel
+	}
+	if n > 63 {
+		return 0, "", ErrLabelLen
+	}
+	return n, strings.TrimPrefix(text, "."), nil
+}
+
+// octet reads the first octet of text, escaped or not.
+func octet(text string) (c byte, used int, err error) {
+	if text[0] != '\\' {
+		return text[0], 1, nil
+	}
+	if len(text) == 1 {
+		return 0, 0, ErrEscape
+	}
+	if text[1] < '0' || text[1] > '9' {
+		return text[1], 2, nil
+	}
+	v := 0
+	for i := 1; i < 4; i++ {
+		if i == len(text) || text[i] < '0' || text[i] > '9' {
+			return 0, 0, ErrEscape
+		}
+		v = v*10 + int(text[i]-'0')
+	}
+	if v > 255 {
+		return 0, 0, ErrEscape
+	}
+	return byte(v), 4, nil
 }

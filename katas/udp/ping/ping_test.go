@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -497,7 +498,7 @@ func TestNoAnswer(t *testing.T) {
 				s.reopen()
 			}
 			var ids []uint64
-			for _, sent := range s.conn.sent {
+			for _, sent := range s.conn.allSent() {
 				ids = append(ids, binary.BigEndian.Uint64(sent.msg))
 			}
 			if fault := guessable(ids); fault != "" {
@@ -613,7 +614,7 @@ func TestContext(t *testing.T) {
 			ctx, cancel := context.WithCancel(b.Context())
 			cancel()
 			s.run(ctx, config).mustEndEarly(context.Canceled, 0, ping.Report{})
-			if n := len(s.conn.sent); n > 0 {
+			if n := len(s.conn.allSent()); n > 0 {
 				b.Fatalf("ctx was over when Run was called, and it sent %d datagrams\nwant none", n)
 			}
 		})
@@ -664,12 +665,12 @@ func (s *path) cancelledAtDeadline(from time.Duration) (ctx context.Context, can
 	s.conn.deadline = func(t time.Time) {
 		if s.Elapsed() < from || !t.After(time.Now()) || !once.CompareAndSwap(false, true) {
 			if once.Load() {
-				s.note(t)
+				s.noteDeadline(t)
 			}
 			return
 		}
 		at = s.Elapsed()
-		s.note(t)
+		s.noteDeadline(t)
 		s.Net.Note("ctx is cancelled, in the middle of that call")
 		before := s.conn.deadlines.Load()
 		cancel()
@@ -788,7 +789,7 @@ func TestBorrowed(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 12, func(b *bubble.B) {
 				s := start(b)
-				s.conn.deadline = s.note
+				s.conn.deadline = s.noteDeadline
 				c := tt.run(s)
 				c.mustEnd(time.Minute)
 				s.peer.Close()
@@ -806,7 +807,7 @@ func TestBorrowed(t *testing.T) {
 	t.Run("again and again, cancelled as an answer comes", func(t *testing.T) {
 		bubble.Run(t, 12, func(b *bubble.B) {
 			s := start(b)
-			s.conn.deadline = s.note
+			s.conn.deadline = s.noteDeadline
 			s.reply = func(q *probe) { q.back(ms) }
 			for range 20 {
 				ctx, cancel := context.WithCancel(b.Context())
@@ -829,7 +830,7 @@ func TestBorrowed(t *testing.T) {
 			s.reply = func(q *probe) { q.back(ms) }
 			b.Net.Note("conn has a deadline for reading, now")
 			s.conn.SetReadDeadline(time.Now())
-			s.conn.deadline = s.note
+			s.conn.deadline = s.noteDeadline
 			c := s.run(b.Context(), config)
 			c.mustReport(12, ping.Report{Sent: 3, RTTs: times{ms, ms, ms}})
 			c.mustBeFree("Then")
@@ -837,8 +838,8 @@ func TestBorrowed(t *testing.T) {
 	})
 }
 
-// note has the transcript say which deadline is set.
-func (s *path) note(t time.Time) {
+// noteDeadline has the transcript say which deadline is set.
+func (s *path) noteDeadline(t time.Time) {
 	words := "you set a deadline for reading in the past"
 	switch left := time.Until(t); {
 	case t.IsZero():
@@ -1082,12 +1083,14 @@ func (s *path) cancelledAfter(d time.Duration) context.Context {
 type socket struct {
 	*memnet.PacketConn
 	clock func() time.Duration
-	sent  []sent
 	write func(n int) error                                            // before datagram n is sent
 	read  func(n int, from net.Addr, err error) (int, net.Addr, error) // after a ReadFrom
 
 	deadline  func(t time.Time) // before one for reading is set, by any goroutine
 	deadlines atomic.Int32      // so many were set
+
+	mu   sync.Mutex
+	sent []sent
 }
 
 type sent struct {
@@ -1105,13 +1108,28 @@ func (c *socket) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 func (c *socket) WriteTo(b []byte, addr net.Addr) (int, error) {
-	c.sent = append(c.sent, sent{c.clock(), bytes.Clone(b), addr.String()})
+	number := c.note(sent{c.clock(), bytes.Clone(b), addr.String()})
 	if c.write != nil {
-		if err := c.write(len(c.sent) - 1); err != nil {
+		if err := c.write(number); err != nil {
 			return 0, err
 		}
 	}
 	return c.PacketConn.WriteTo(b, addr)
+}
+
+// note notes what is sent, and returns its number.
+func (c *socket) note(d sent) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent = append(c.sent, d)
+	return len(c.sent) - 1
+}
+
+// allSent is what was sent so far.
+func (c *socket) allSent() []sent {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.sent)
 }
 
 func (c *socket) SetReadDeadline(t time.Time) error { return c.set(t, c.PacketConn.SetReadDeadline) }
@@ -1143,7 +1161,7 @@ type call struct {
 
 // run has Run called in a goroutine of its own.
 func (s *path) run(ctx context.Context, config ping.Config) *call {
-	c := &call{B: s.B, s: s, config: config, title: title(config), began: s.Elapsed(), before: len(s.conn.sent), done: make(chan struct{})}
+	c := &call{B: s.B, s: s, config: config, title: title(config), began: s.Elapsed(), before: len(s.conn.allSent()), done: make(chan struct{})}
 	ctx, c.cancel = context.WithCancel(ctx)
 	s.Cleanup(c.cancel)
 	s.c = c
@@ -1247,7 +1265,7 @@ func (c *call) mustBeOnTime(n int) {
 func (c *call) due(number int) time.Duration { return time.Duration(number) * c.config.Interval }
 
 // sent is what this call has sent so far.
-func (c *call) sent() []sent { return c.s.conn.sent[c.before:] }
+func (c *call) sent() []sent { return c.s.conn.allSent()[c.before:] }
 
 // running says whether Run has not returned.
 func (c *call) running() bool {

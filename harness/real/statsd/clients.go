@@ -30,11 +30,9 @@ func (c client) through(ctx context.Context, addr string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.send(t.addr); err != nil {
-		return nil, errors.Join(err, t.close())
-	}
-	lines, err := t.lines()
-	return lines, errors.Join(err, t.close())
+	err = c.send(t.addr)
+	lines, tapped := t.lines()
+	return lines, errors.Join(err, tapped)
 }
 
 // sendDatadog sends all that DogStatsD has. Each call is a line: what the client

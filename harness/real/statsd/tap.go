@@ -2,27 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"sync"
 	"time"
 )
 
-// quiet is how long nothing has to come through a tap until all is through: longer
-// than a client keeps a line.
-const quiet = 100 * time.Millisecond
-
 // tap passes datagrams on, and keeps what was in them.
 type tap struct {
 	addr string // where to send
 	in   net.PacketConn
 	out  net.Conn
-	over sync.WaitGroup
 
-	mu   sync.Mutex
+	over sync.WaitGroup // until then, the rest is pass's
 	sent []string
 	err  error
-	news chan struct{} // something has come through
 }
 
 func newTap(ctx context.Context, addr string) (*tap, error) {
@@ -35,54 +30,45 @@ func newTap(ctx context.Context, addr string) (*tap, error) {
 		in.Close()
 		return nil, err
 	}
-	t := &tap{addr: in.LocalAddr().String(), in: in, out: out, news: make(chan struct{}, 1)}
+	t := &tap{addr: in.LocalAddr().String(), in: in, out: out}
 	t.over.Go(t.pass)
 	return t, nil
 }
 
-// pass goes on until the tap is closed.
+// pass goes on until an empty datagram comes.
 func (t *tap) pass() {
 	buf := make([]byte, 1<<16)
+	t.in.SetReadDeadline(time.Now().Add(time.Minute))
 	for {
 		n, _, err := t.in.ReadFrom(buf)
-		if err != nil {
+		if n == 0 || err != nil {
+			t.err = errors.Join(t.err, err)
 			return
 		}
-		_, err = t.out.Write(buf[:n])
-		t.mu.Lock()
 		t.sent = append(t.sent, string(buf[:n]))
-		if err != nil {
-			t.err = err
-		}
-		t.mu.Unlock()
-		select {
-		case t.news <- struct{}{}:
-		default:
+		if _, err := t.out.Write(buf[:n]); err != nil {
+			t.err = errors.Join(t.err, err)
 		}
 	}
 }
 
-// lines waits until nothing more comes, and returns what came.
+// lines closes the tap, and returns the lines that went through it. Nobody may send
+// to it any more: what was sent is read before the empty datagram, which ends it.
 func (t *tap) lines() ([]string, error) {
-	for {
-		select {
-		case <-t.news:
-			continue
-		case <-time.After(quiet):
-		}
-		break
+	end, err := net.Dial("udp", t.addr)
+	if err == nil {
+		_, err = end.Write(nil)
+		end.Close()
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	if err != nil {
+		t.in.Close()
+	}
+	t.over.Wait()
+	t.in.Close()
+	t.out.Close()
 	var all []string
 	for _, datagram := range t.sent {
 		all = append(all, strings.Split(strings.TrimSuffix(datagram, "\n"), "\n")...)
 	}
-	return all, t.err
-}
-
-func (t *tap) close() error {
-	t.in.Close()
-	t.over.Wait()
-	return t.out.Close()
+	return all, errors.Join(err, t.err)
 }

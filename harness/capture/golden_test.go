@@ -248,6 +248,7 @@ func TestRunRefusesNonsense(t *testing.T) {
 		{[]string{"knot"}, `"knot": only flags`},
 		{[]string{"-run", "("}, "-run: "},
 		{[]string{"-run", "no such name"}, `no capture has a name that matches "no such name"`},
+		{[]string{"-serve", "knot,unknown"}, `"unknown" is none of bind, knot`},
 		{nil, "repository's root"}, // the tests run in harness/capture
 		{[]string{"-annotate", "-out", "no/such/folder"}, "folder"},
 	}

@@ -5,6 +5,7 @@
 //
 //	go run ./harness/capture
 //	go run ./harness/capture -annotate    (new comments for the old bytes: no server needed)
+//	go run ./harness/capture -serve bind,knot,nsd,unbound    (capture nothing: servers to ask)
 //
 // The programs are Debian packages (bind9, bind9-dnsutils, knot, nsd, unbound);
 // only this command needs them, no test does. It needs no privileges. Run by
@@ -23,6 +24,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -40,6 +42,7 @@ func main() {
 // options is what the command line says.
 type options struct {
 	list     bool           // list the catalogue, and that is all
+	serve    []string       // start these servers, and that is all
 	annotate bool           // ask nobody: rewrite the comments of what is there
 	match    *regexp.Regexp // the captures that are wanted, by name
 	all      bool           // nothing was said about which
@@ -56,6 +59,7 @@ func parse(args []string, out io.Writer) (o options, err error) {
 	flags.SetOutput(io.Discard) // our caller prints the error
 	flags.BoolVar(&o.list, "list", false, "list the catalogue, and that is all")
 	flags.BoolVar(&o.annotate, "annotate", false, "ask nobody: give the files that are there today's comments")
+	serve := flags.String("serve", "", "capture nothing: start these `servers` (bind, knot, nsd, root, unbound), say where, and wait for Ctrl-C")
 	pattern := flags.String("run", "", "capture only what has a name that matches this `regexp`, and leave README.md as it is")
 	flags.StringVar(&o.dir, "out", captured, "write to this `folder`")
 	switch err := flags.Parse(args); {
@@ -68,6 +72,14 @@ func parse(args []string, out io.Writer) (o options, err error) {
 		return o, fmt.Errorf("%w (-h lists the flags)", err)
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("%q: only flags are wanted (-h lists them)", flags.Arg(0))
+	}
+	if *serve != "" {
+		o.serve = strings.Split(*serve, ",")
+	}
+	for _, id := range o.serve {
+		if _, ok := servers[id]; !ok {
+			return o, fmt.Errorf("-serve: %q is none of %s", id, strings.Join(slices.Sorted(maps.Keys(servers)), ", "))
+		}
 	}
 	o.all = *pattern == ""
 	if o.match, err = regexp.Compile(*pattern); err != nil {
@@ -85,6 +97,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if err != nil {
 		return err
+	}
+	if o.serve != nil {
+		return serveAll(ctx, o.serve, out)
 	}
 	wanted := selected(o.match)
 	if len(wanted) == 0 {
@@ -128,33 +143,50 @@ func printList(out io.Writer, captures []capture) error {
 	return nil
 }
 
+// running is the servers that captures need, while they run.
+type running struct {
+	fleet
+	paths, versions map[string]string // of programs, by name
+	dir             string
+}
+
+// startAll starts the servers that the captures need. Without an error, stop
+// them.
+func startAll(ctx context.Context, captures []capture) (r running, err error) {
+	ids := needed(captures)
+	if r.paths, err = findPrograms(ids, lookPath); err != nil {
+		return r, err
+	}
+	if r.versions, err = readVersions(ctx, r.paths); err != nil {
+		return r, err
+	}
+	if r.dir, err = os.MkdirTemp("", "capture-"); err != nil {
+		return r, err
+	}
+	if r.fleet, err = startServers(ctx, r.dir, ids, r.paths); err != nil {
+		r.stop()
+	}
+	return r, err
+}
+
+func (r running) stop() {
+	r.fleet.stop()
+	os.RemoveAll(r.dir)
+}
+
 // captureAll starts the servers that the captures need, takes each capture, and
 // stops the servers whatever happens. It returns what was taken, in order.
 func captureAll(ctx context.Context, captures []capture, out io.Writer) ([]taken, error) {
-	paths, err := findPrograms(needed(captures), lookPath)
-	if err != nil {
-		return nil, err
-	}
-	versions, err := readVersions(ctx, paths)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp("", "capture-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-
 	fmt.Fprintln(out, "starting the servers")
-	running, err := startServers(ctx, dir, needed(captures), paths)
-	defer running.stop()
+	r, err := startAll(ctx, captures)
 	if err != nil {
 		return nil, err
 	}
+	defer r.stop()
 	var all []taken
 	var failed []error
 	for _, c := range captures {
-		got, err := take(ctx, c, running[c.server].addr, paths[dig.name])
+		got, err := take(ctx, c, r.fleet[c.server].addr, r.paths[dig.name])
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -163,9 +195,9 @@ func captureAll(ctx context.Context, captures []capture, out io.Writer) ([]taken
 			continue
 		}
 		for _, t := range got {
-			t.server = versions[servers[c.server].program.name]
+			t.server = r.versions[servers[c.server].program.name]
 			if c.raw == "" {
-				t.client = versions[dig.name]
+				t.client = r.versions[dig.name]
 			}
 			all = append(all, t)
 		}
@@ -174,6 +206,26 @@ func captureAll(ctx context.Context, captures []capture, out io.Writer) ([]taken
 		return nil, fmt.Errorf("%w\nnothing was written: if a server's new version answers otherwise, and rightly so, change the catalogue", errors.Join(failed...))
 	}
 	return all, nil
+}
+
+// serveAll starts servers, prints a line for each, "knot 127.0.0.1:40123 Knot DNS
+// 3.2.6", and one that says that they are ready, and stops them when ctx is done.
+func serveAll(ctx context.Context, ids []string, out io.Writer) error {
+	var asked []capture
+	for _, id := range ids {
+		asked = append(asked, capture{server: id})
+	}
+	r, err := startAll(ctx, asked)
+	if err != nil {
+		return err
+	}
+	defer r.stop()
+	for _, id := range ids {
+		fmt.Fprintln(out, id, r.fleet[id].addr, r.versions[servers[id].program.name])
+	}
+	fmt.Fprintln(out, "ready")
+	<-ctx.Done()
+	return nil
 }
 
 // writeFiles writes those files of dir that are not yet as they should be, and

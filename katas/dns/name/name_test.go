@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/example/netkata/harness/rule"
+	"github.com/example/netkata/harness/todo"
 	"github.com/example/netkata/harness/wire"
 	"github.com/example/netkata/katas/dns/name"
 )
@@ -697,6 +698,8 @@ func disagreement(msg []byte, off int) string {
 			return ""
 		}
 		return fmt.Sprintf("b holds %q\n%s: so Parse has it", b, resultsOf(call, string(got), next, err, want, wantNext))
+	case errors.Is(err, todo.Err):
+		return fmt.Sprintf("%serror: %v", call, err)
 	case err == nil:
 		return fmt.Sprintf("%s%s, next %#x\nbut Parse returns error: %v", call, quote(string(got)), next, wantErr)
 	case !sameError(err, wantErr):

@@ -145,7 +145,11 @@ func died(text []string, stacks []stack, s Spec) *Failure {
 	if own := st.own(); len(own) > 0 {
 		f.File, f.Line = own[0].file, own[0].line
 		f.Text += "\n" + at(own)
-		if f.Kind == ByTimeout && st.state != "running" {
+		switch busy := strings.HasPrefix(st.state, "running") || strings.HasPrefix(st.state, "runnable"); {
+		case f.Kind != ByTimeout:
+		case busy:
+			f.Text += "\n  which is at work, and does not wait"
+		default:
 			f.Text += "\n  which waits: " + st.state
 		}
 	}

@@ -119,6 +119,8 @@ var bad = []struct {
 		halfStub + ":25: Half: marked TODO"},
 	{"stub", "a body that panics", edit{halfStub, "return 0, todo.Err", "panic(todo.Err)"},
 		halfStub + ":25: Half: marked TODO"},
+	{"stub", "a method that is written", edit{halfStub, "return n.N }", "return n.N + 0 }"},
+		halfStub + ":42: Number.Value: a body of a stub is // TODO and a return"},
 	{"stub", "a method half written", edit{halfStub, "\t// TODO\n}", "\t// TODO\n\tn.N = 0\n}"},
 		halfStub + ":37: Number.Reset: marked TODO"},
 	{"stub", "a text that is filled in", edit{halfStub, "", "//go:build !solution\n\npackage half\n\nvar Query = `2a 17`\n"},

@@ -30,7 +30,7 @@ func stubs(h *House) []Finding {
 }
 
 // bodies finds functions of a stub that hold more, or less, than the mark and
-// one return.
+// one return. Methods that only name a value are given.
 func bodies(h *House, f *file) []Finding {
 	var found []Finding
 	if !strings.Contains(f.src, "TODO") { // in a comment, or in a text to fill
@@ -38,7 +38,7 @@ func bodies(h *House, f *file) []Finding {
 	}
 	for _, d := range f.ast.Decls {
 		fn, ok := d.(*ast.FuncDecl)
-		if !ok || fn.Body == nil {
+		if !ok || fn.Body == nil || isGiven(f, fn) {
 			continue
 		}
 		if !marked(f, fn.Body) {
@@ -60,6 +60,24 @@ func marked(f *file, body *ast.BlockStmt) bool {
 		}
 	}
 	return false
+}
+
+// isGiven says whether a method only names a value, as those do that tell types
+// apart: there is nothing to learn in writing them.
+func isGiven(f *file, fn *ast.FuncDecl) bool {
+	if fn.Recv == nil || fn.Type.Results.NumFields() != 1 || len(fn.Body.List) != 1 || marked(f, fn.Body) {
+		return false
+	}
+	ret, ok := fn.Body.List[0].(*ast.ReturnStmt)
+	if !ok || len(ret.Results) != 1 {
+		return false
+	}
+	sel, ok := ret.Results[0].(*ast.SelectorExpr)
+	if !ok || sel.Sel.Name == "Err" {
+		return false
+	}
+	_, ok = sel.X.(*ast.Ident)
+	return ok
 }
 
 // isUnwritten says whether a body is only a return, of todo.Err where the

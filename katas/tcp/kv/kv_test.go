@@ -141,22 +141,38 @@ func TestValues(t *testing.T) {
 	})
 }
 
-// Keys of all sorts, and their neighbours.
+// Keys of all sorts, each beside a word that is much like it.
 func TestKeys(t *testing.T) {
-	bubble.Run(t, 4, func(b *bubble.B) {
-		c := start(b).dial()
-		word := c.d.Word()
-		keys := []string{
-			word, strings.ToUpper(word), word + "\t", "\t" + word, word + "\x00", word[:3], word + word,
-			"\xff" + word, "GET", "%s", "/" + word + "/../" + word, word + "\r" + word,
-		}
-		for i, key := range keys {
-			c.mustTell(fmt.Sprintf("SET %s value %d", key, i), "OK")
-		}
-		for i, key := range keys {
-			c.mustTell("GET "+key, fmt.Sprintf("VALUE value %d", i))
-		}
-	})
+	for _, tt := range []struct {
+		why  string
+		like func(word string) string
+	}{
+		{"in capitals", strings.ToUpper},
+		{"with a tab behind it", func(word string) string { return word + "\t" }},
+		{"with a tab before it", func(word string) string { return "\t" + word }},
+		{"with a zero byte behind it", func(word string) string { return word + "\x00" }},
+		{"its beginning", func(word string) string { return word[:3] }},
+		{"twice", func(word string) string { return word + word }},
+		{"with a byte that is no UTF-8", func(word string) string { return "\xff" + word }},
+		{"a command", func(string) string { return "GET" }},
+		{"a verb of Printf", func(string) string { return "%s" }},
+		{"as a path", func(word string) string { return "/" + word + "/../" + word }},
+		{"with a carriage return in it", func(word string) string { return word + "\r" + word }},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 4, func(b *bubble.B) {
+				c := start(b).dial()
+				word := c.d.Word()
+				key := tt.like(word)
+				c.mustTell("SET "+word+" one", "OK")
+				c.mustTell("SET "+key+" another", "OK")
+				c.mustTell("GET "+word, "VALUE one")
+				c.mustTell("GET "+key, "VALUE another")
+				c.mustTell("DEL "+key, "OK")
+				c.mustTell("GET "+word, "VALUE one")
+			})
+		})
+	}
 }
 
 // Lines as nc ends them, and as telnet does.
@@ -279,6 +295,7 @@ func TestLineLimit(t *testing.T) {
 		{"a small limit", 24, 150},
 		{"more than a bufio.Reader holds", 4097, 6000},
 		{"more than a bufio.Scanner takes", 65537, 70000},
+		{"more than a MiB, which is a Scanner's buffer to many", 1<<20 + 1, 1<<20 + 1000},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 8, func(b *bubble.B) {
@@ -412,7 +429,7 @@ func TestNoLimit(t *testing.T) {
 			s := startWith(b, d, kv.Limits{Keys: 1})
 			c := s.dial()
 			key := d.Word()
-			for _, n := range []int{d.Between(100, 4000), 5000, 70_000, 200_000} {
+			for _, n := range []int{d.Between(100, 4000), 5000, 70_000, 2<<20 + d.Between(1, 1000)} {
 				value := strings.Repeat("x", n)
 				c.mustTell("SET "+key+" "+value, "OK")
 				c.mustTell("GET "+key, "VALUE "+value)
@@ -569,6 +586,7 @@ func TestBacklog(t *testing.T) {
 		if n := sent.Load(); n > room {
 			s.Fatalf("%s\n\nYou have read %d KiB of commands, and it has not read one reply.\nWant %d KiB read at most, and the rest when it reads.", s.dialogue(), n>>10, room>>10)
 		}
+		c.passAnHour("reads nothing")
 		c.mustServe()
 		in := bufio.NewReader(c.conn)
 		for i := range 2 * pairs {
@@ -586,35 +604,37 @@ func TestBacklog(t *testing.T) {
 	})
 }
 
-// A client that asks for much in few words and does not read: 500 times a value
-// of 30,000 bytes. Two MiB are left for what holds the replies, as a bytes.Buffer
-// that has just grown (CVE-2025-21605).
+// A client that asks for much in few words and does not read. Two MiB are left
+// for what holds the replies, as a bytes.Buffer that has just grown, and for
+// three copies of the one that is on its way (CVE-2025-21605).
 func TestReplies(t *testing.T) {
-	const (
-		times = 500
-		room  = 1 << 20
-	)
-	bubble.Run(t, 13, func(b *bubble.B) {
-		d := draw.From(b.R)
-		s := startWith(b, d, kv.Limits{Line: 40_000, Keys: 100})
-		key, value := d.Word(), strings.Repeat("x", 30_000)
-		s.dial().mustTell("SET "+key+" "+value, "OK")
-		before := held()
-		c := s.connect()
-		c.note(fmt.Sprintf("sends %q, %d times, and does not read", "GET "+key+"\n", times))
-		io.WriteString(c.conn, strings.Repeat("GET "+key+"\n", times))
-		s.Wait()
-		if more := held() - before; more > room+2<<20 {
-			s.Fatalf("%s\n\nThat takes %d KiB of memory. Want %d KiB of replies held at most, and the\nrest when it reads: else a stranger says how much memory you need.", s.dialogue(), more>>10, room>>10)
-		}
-		c.mustServe()
-		in := bufio.NewReader(c.conn)
-		for i := range times {
-			if got, err := in.ReadString('\n'); got != "VALUE "+value+"\n" || err != nil {
-				s.Fatalf("%s\nclient 2  begins to read\n\nreply %d is %s (error: %v)\nwant        %s", s.dialogue(), i+1, quote(got), err, quote("VALUE "+value+"\n"))
-			}
-		}
-	})
+	const room = 1 << 20
+	for _, tt := range []struct{ size, times int }{{30_000, 500}, {500_000, 20}} {
+		t.Run(fmt.Sprintf("values of %d bytes", tt.size), func(t *testing.T) {
+			bubble.Run(t, 13, func(b *bubble.B) {
+				d := draw.From(b.R)
+				s := startWith(b, d, kv.Limits{Line: tt.size + 100, Keys: 100})
+				key, value := d.Word(), strings.Repeat("x", tt.size)
+				s.dial().mustTell("SET "+key+" "+value, "OK")
+				before := held()
+				c := s.connect()
+				c.note(fmt.Sprintf("sends %q, %d times, and does not read", "GET "+key+"\n", tt.times))
+				io.WriteString(c.conn, strings.Repeat("GET "+key+"\n", tt.times))
+				s.Wait()
+				if more := held() - before; more > room+2<<20+3*tt.size {
+					s.Fatalf("%s\n\nThat takes %d KiB of memory. Want %d KiB of replies held at most, and the\nrest when it reads: else a stranger says how much memory you need.", s.dialogue(), more>>10, room>>10)
+				}
+				c.passAnHour("reads nothing")
+				c.mustServe()
+				in := bufio.NewReader(c.conn)
+				for i := range tt.times {
+					if got, err := in.ReadString('\n'); got != "VALUE "+value+"\n" || err != nil {
+						s.Fatalf("%s\nclient 2  begins to read\n\nreply %d is %s (error: %v)\nwant        %s", s.dialogue(), i+1, quote(got), err, quote("VALUE "+value+"\n"))
+					}
+				}
+			})
+		})
+	}
 }
 
 // The client ends its stream and still listens (RFC 9293, section 3.6.1).
@@ -668,6 +688,39 @@ func TestEnd(t *testing.T) {
 			c.mustReturn(nil)
 		})
 	})
+	t.Run("the last bytes come in one Read with io.EOF", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			s := start(b)
+			key, value := s.d.Word(), s.d.Text(20)
+			client, server := b.Net.Pipe()
+			said := "SET " + key + " " + value + "\nGET " + key + "\n"
+			io.WriteString(client, said)
+			client.CloseWrite()
+			c := s.serve(client, &lastRead{server, len(said)})
+			c.note(quote(said) + ", and ends its stream")
+			c.tell("network", "your Read of the last bytes returns io.EOF with them: n > 0, and an error")
+			c.listen()
+			c.mustHear("OK", "VALUE "+value)
+			c.mustReturn(nil)
+		})
+	})
+	t.Run("not before: a client says nothing for an hour", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			s := start(b)
+			c := s.dial()
+			key, value := s.d.Word(), s.d.Text(20)
+			c.mustTell("SET "+key+" "+value, "OK")
+			c.passAnHour("says nothing")
+			c.mustServe()
+			c.say("GET ")
+			c.passAnHour("says no more")
+			c.mustServe()
+			c.say(key + "\n")
+			c.mustHear("VALUE " + value)
+			c.hangUp()
+			c.mustReturn(nil)
+		})
+	})
 	t.Run("a last line that is too long, and has no newline", func(t *testing.T) {
 		bubble.Run(t, 14, func(b *bubble.B) {
 			s := start(b)
@@ -699,16 +752,51 @@ func TestReadError(t *testing.T) {
 		bubble.Run(t, 15, func(b *bubble.B) {
 			s := start(b)
 			client, server := b.Net.Pipe()
+			s.tell("caller", "sets a ReadDeadline for conn, in 5s, and calls Handle(conn)")
 			server.SetReadDeadline(time.Now().Add(5 * time.Second))
-			c := s.serve(client, server)
+			conn := &conn{Conn: server, net: b.Net, room: 100}
+			c := s.serve(client, conn)
 			c.listen()
 			c.mustTell("SET "+s.d.Word()+" "+s.d.Word(), "OK")
 			<-time.After(5 * time.Second)
+			s.tell("…", "5s pass")
+			if s.Wait(); !c.handle.Returned() && conn.moved() != "" {
+				s.Fatalf("%s\n\nWant Handle(conn) to return by now. %s.\nDeadlines of conn are its caller's: you set none, and clear none.", s.dialogue(), conn.moved())
+			}
 			c.mustReturn(os.ErrDeadlineExceeded)
 			c.mustHearEnd()
 			s.MustBeQuiet()
 		})
 	})
+}
+
+// The caller closes the connection, as a server that shuts down does (net,
+// ErrClosed).
+func TestClosedByCaller(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		said string
+	}{
+		{"between two commands", ""},
+		{"in the middle of a command", "GET "},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 15, func(b *bubble.B) {
+				s := start(b)
+				client, server := b.Net.Pipe()
+				c := s.serve(client, server)
+				c.listen()
+				c.mustTell("SET "+s.d.Word()+" "+s.d.Word(), "OK")
+				if tt.said != "" {
+					c.say(tt.said)
+				}
+				s.tell("caller", "closes conn, while Handle(conn) waits for more")
+				server.Close()
+				c.mustReturn(net.ErrClosed)
+				s.MustBeQuiet()
+			})
+		})
+	}
 }
 
 // A Write that fails, the first or the second one (net, OpError).
@@ -795,7 +883,7 @@ func TestDelOnce(t *testing.T) {
 				}
 			}
 			if oks != 1 {
-				s.Fatalf("%s\n%d keys were set, and then %d clients said at once: DEL, of each of them.\nDEL %s was answered %q\nWant \"OK\" one time: it was there once.", s.title(), len(keys), many, key, replies)
+				s.Fatalf("%s\n%d keys were set, and then %d clients said at once: DEL, of each of them.\nDEL %s was answered %q\nWant \"OK\" one time: it was there once. Did two see it, before either deleted it?", s.title(), len(keys), many, key, replies)
 			}
 		}
 	})
@@ -819,10 +907,17 @@ func TestFullAtOnce(t *testing.T) {
 				}
 			})
 			if n := int(oks.Load()); n != limit {
-				s.Fatalf("%s\n%d clients said SET at once, each of %d keys of its own.\n%d of %d were answered \"OK\", want %d.", s.title(), many, each, n, len(keys), limit)
+				s.Fatalf("%s\n%d clients said SET at once, each of %d keys of its own.\n%d of %d were answered \"OK\", want %d.%s", s.title(), many, each, n, len(keys), limit, tooMany(n, limit))
 			}
 		}
 	})
+}
+
+func tooMany(got, want int) string {
+	if got < want {
+		return ""
+	}
+	return "\nTwo looked for room, and both found the last, before either took it?"
 }
 
 // Room for one key, and some who take it in turns: whoever has it sees nobody
@@ -843,6 +938,35 @@ func TestOneRoom(t *testing.T) {
 			for told := range slices.Chunk(replies, len(round)) {
 				if got := told[1 : 1+len(others)]; told[0] == "OK" && slices.ContainsFunc(got, func(reply string) bool { return reply != "NONE" }) {
 					s.Fatalf("%s, and %d clients at once, each with a key of its own.\nOne said %q\nit heard %q\nWant \"NONE\" of the keys of others, from its OK to its DEL: there is room for one.", s.title(), some, round, told)
+				}
+			}
+		})
+	})
+}
+
+// Some who set one key to values of one letter, and some who get it: no value is
+// a mixture of two. The race detector sees it as soon as there may be one.
+func TestWholeAtOnce(t *testing.T) {
+	const (
+		some   = 6
+		each   = 40
+		length = 20_000
+	)
+	bubble.Run(t, 12, func(b *bubble.B) {
+		d := draw.From(b.R)
+		s := startWith(b, d, kv.Limits{Line: length + 100, Keys: 2})
+		key := d.Word()
+		letter := func(i int) string { return strings.Repeat(string(rune('a'+i)), length) }
+		s.call().ask("SET " + key + " " + letter(0))
+		s.atOnce(some, func(i int, c *caller) {
+			line := "GET " + key
+			if i%2 == 0 {
+				line = "SET " + key + " " + letter(i)
+			}
+			for range each {
+				reply := c.ask(line)
+				if value, ok := strings.CutPrefix(reply, "VALUE "); i%2 == 1 && (!ok || len(value) != length || strings.Count(value, value[:1]) != length) {
+					s.Fatalf("%s, and %d clients at once.\nHalf of them say SET %s, each with %d times a letter of its own, and half say\nGET %s. One of those was answered %s.\nWant one letter, %d times: is the value written over while it is on its way?", s.title(), some, key, length, key, quote(reply), length)
 				}
 			}
 		})
@@ -1094,7 +1218,7 @@ type client struct {
 	handle *bubble.Call
 
 	mu    sync.Mutex
-	heard string // since the last mustHear
+	heard []byte // since the last mustHear
 	end   error  // of what can be heard
 }
 
@@ -1122,10 +1246,10 @@ func (s *server) serve(conn *memnet.Conn, end net.Conn) *client {
 
 func (c *client) listen() {
 	c.Go(c.name+", which listens", func() error {
-		for buf := make([]byte, 4096); ; {
+		for buf := make([]byte, 64<<10); ; {
 			n, err := c.conn.Read(buf)
 			c.mu.Lock()
-			c.heard += string(buf[:n])
+			c.heard = append(c.heard, buf[:n]...)
 			c.end = err
 			c.mu.Unlock()
 			if err != nil {
@@ -1171,6 +1295,13 @@ func (s *server) tell(who, what string) { s.said = append(s.said, fmt.Sprintf("%
 
 // note says in the dialogue what the client does.
 func (c *client) note(what string) { c.tell(c.name, what) }
+
+// passAnHour lets an hour pass, in which the client does that.
+func (c *client) passAnHour(doing string) {
+	<-time.After(time.Hour)
+	c.note(doing + " for an hour")
+	c.Wait()
+}
 
 // hangUp ends the client's stream; it still listens.
 func (c *client) hangUp() {
@@ -1237,7 +1368,7 @@ func (c *client) listened() (heard string, end error) {
 	c.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	heard, c.heard = c.heard, ""
+	heard, c.heard = string(c.heard), nil
 	return heard, c.end
 }
 
@@ -1289,7 +1420,11 @@ func (c *client) mustReturn(want error) {
 func (c *client) mustServe() {
 	c.T().Helper()
 	if c.Wait(); c.handle.Returned() {
-		c.Fatalf("%s\n\n%s has not ended its stream. %s", c.dialogue(), c.name, c.state())
+		hint := ""
+		if errors.Is(c.handle.Wait(), os.ErrDeadlineExceeded) {
+			hint = "\nIs that a deadline of yours? It may take its time: you set none."
+		}
+		c.Fatalf("%s\n\n%s has not ended its stream.\n%s%s", c.dialogue(), c.name, c.state(), hint)
 	}
 }
 
@@ -1348,12 +1483,28 @@ func commands(format string, keys []string) []string {
 }
 
 // call has Handle called for a new caller.
-func (s *server) call() *caller {
+func (s *server) call() *caller { return s.callFrom(nil) }
+
+// callFrom is call; what Handle reads comes when the gate is closed.
+func (s *server) callFrom(gate <-chan struct{}) *caller {
 	conn, end := s.Net.Pipe()
 	return &caller{s, conn, bufio.NewReader(conn), s.Go("Handle(conn)", func() error {
 		defer end.Close() // so that nobody waits: TestClose is about that
-		return s.kv.Handle(end)
+		return s.kv.Handle(&gated{end, gate})
 	})}
+}
+
+// gated is a connection whose Reads wait for a gate, if there is one.
+type gated struct {
+	net.Conn
+	gate <-chan struct{}
+}
+
+func (g *gated) Read(p []byte) (int, error) {
+	if g.gate != nil {
+		<-g.gate
+	}
+	return g.Conn.Read(p)
 }
 
 // atOnce has n new callers do something at the same time, and waits for them.
@@ -1362,12 +1513,14 @@ func (s *server) call() *caller {
 func (s *server) atOnce(n int, do func(i int, c *caller)) {
 	s.T().Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(4, runtime.GOMAXPROCS(0))))
-	s.Net.Disturb(memnet.FromDialer(), memnet.MustParse("stall 0 1ms"))
+	gate := make(chan struct{})
 	var calls []*bubble.Call
 	for i := range n {
-		c := s.call()
+		c := s.callFrom(gate)
 		calls = append(calls, s.Go("a client", func() error { do(i, c); return nil }))
 	}
+	s.Wait()
+	close(gate)
 	for _, call := range calls {
 		call.Wait()
 	}
@@ -1380,6 +1533,9 @@ type conn struct {
 	net    *memnet.Network
 	room   int
 	closed atomic.Int64
+
+	mu    sync.Mutex
+	calls []string // of SetDeadline and its like
 }
 
 var errBroken = errors.New("broken for this test")
@@ -1395,9 +1551,54 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, &net.OpError{Op: "write", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: errBroken}
 }
 
+func (c *conn) SetDeadline(t time.Time) error {
+	c.noteDeadline("SetDeadline", t)
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.noteDeadline("SetReadDeadline", t)
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *conn) noteDeadline(name string, t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t.IsZero() {
+		c.calls = append(c.calls, "conn."+name+"(time.Time{})")
+	} else {
+		c.calls = append(c.calls, fmt.Sprintf("conn.%s of %v from then on", name, time.Until(t)))
+	}
+}
+
+// moved says what has become of the caller's deadline; "" is nothing.
+func (c *conn) moved() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.calls) == 0 {
+		return ""
+	}
+	return "You have called " + c.calls[0] + ",\nand the deadline that was set before is no more"
+}
+
 func (c *conn) Close() error {
 	c.closed.Add(1)
 	return c.Conn.Close()
+}
+
+// lastRead is a connection that gives its last bytes together with io.EOF, as an
+// io.Reader may.
+type lastRead struct {
+	net.Conn
+	left int // bytes to come
+}
+
+func (c *lastRead) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.left -= n; n > 0 && c.left == 0 {
+		err = io.EOF
+	}
+	return n, err
 }
 
 // name is what Go calls an error that Handle should return.
@@ -1409,6 +1610,8 @@ func name(err error) string {
 		return "errors.Is(err, syscall.ECONNRESET)"
 	case os.ErrDeadlineExceeded:
 		return "errors.Is(err, os.ErrDeadlineExceeded)"
+	case net.ErrClosed:
+		return "errors.Is(err, net.ErrClosed): nobody has ended the stream"
 	}
 	return "errors.Is(err, the error of the Write that failed)"
 }

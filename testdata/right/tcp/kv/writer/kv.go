@@ -32,7 +32,7 @@ func New(limits Limits) *Server {
 
 func (s *Server) Handle(conn net.Conn) error {
 	ctx, broken := context.WithCancelCause(context.Background())
-	replies := make(chan string, 16)
+	replies := make(chan string) // without room, for one may be long
 	written := make(chan struct{})
 	go func() {
 		defer close(written)

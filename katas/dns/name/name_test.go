@@ -518,7 +518,7 @@ func TestAppendTextError(t *testing.T) {
 // begin no name (encoding, TextAppender).
 func TestAppendTextIsParse(t *testing.T) {
 	r := rule.New(t, 16)
-	files, err := filepath.Glob("../../../testdata/dns/captured/*.hex")
+	files, err := filepath.Glob("../../../testdata/dns/captured/*.response.hex")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no captured messages in testdata/dns/captured: %v", err)
 	}

@@ -217,7 +217,7 @@ func (f *file) part() (part, string) {
 		return solution, at[1] + "/" + at[2]
 	case len(at) == 6 && at[0] == "testdata" && at[1] == "right":
 		return right, at[2] + "/" + at[3]
-	case len(at) == 5 && at[0] == "harness" && at[1] == "serve":
+	case len(at) == 5 && at[0] == "harness" && (at[1] == "serve" || at[1] == "real"):
 		return server, at[2] + "/" + at[3]
 	case at[0] == "harness":
 		return helper, ""

@@ -19,7 +19,7 @@ const (
 	solution  part = "a solution"
 	right     part = "a right solution"
 	helper    part = "a harness helper"
-	server    part = "a server program"
+	server    part = "a server program" // or one that lets real ones talk to a kata
 	generated part = "generated code"
 )
 
@@ -44,7 +44,7 @@ var mayImport = []struct {
 		"earlier solutions of its track"}}, // x/net and x/sys: a line for each kata that is about them
 	{right, "", []string{"std", "./pb/...", "libraries", "earlier solutions of its track"}},
 	{helper, "", []string{"std", "./pb/...", "./harness/...", "libraries"}},
-	{server, "", []string{"std", "./pb/...", "./harness/serve", "its own kata", "earlier katas of its track"}},
+	{server, "", []string{"std", "./pb/...", "./harness/serve", "./harness/real", "its own kata", "earlier katas of its track"}},
 	{generated, "", []string{"std", "./pb/...", "libraries"}},
 }
 

@@ -249,6 +249,24 @@ func TestReset(t *testing.T) {
 	})
 }
 
+// A connection breaks, and what waits at the other one is back late.
+func TestNobodyLeft(t *testing.T) {
+	each(t, "%s resets its connection, and the Read from %s comes back late", func(t *testing.T, first who) {
+		bubble.Run(t, 5, func(b *bubble.B) {
+			s := start(b, far)
+			side, other := s.side(first)
+			other.near.lag = time.Second
+			s.Net.Note("a Read from %s comes back 1s after the Close that wakes it", other.name)
+			side.reset()
+			other.mustHearReset()
+			s.pass(other.near.lag)
+			s.mustEndSince(0, syscall.ECONNRESET)
+			s.mustHaveWaited()
+			s.mustBeGone()
+		})
+	})
+}
+
 // A side has ended its stream, and then takes no more: only a Write can tell
 // (RFC 9293, section 3.6.1).
 func TestNobodyThere(t *testing.T) {
@@ -299,22 +317,38 @@ func TestNobodyThere(t *testing.T) {
 func TestSlow(t *testing.T) {
 	each(t, "%s sends, and %s does not read", func(t *testing.T, first who) {
 		bubble.Run(t, 7, func(b *bubble.B) {
-			s := prepare(b, far)
-			b.Net.Buffer = s.Between(10_000, 20_000)
+			d := draw.From(b.R)
+			b.Net.Buffer = d.Between(10_000, 20_000)
+			s := prepareWith(b, d, far)
 			side, other := s.side(first)
 			other.deaf = true
 			s.begin(b.Context())
 			s.mustStand()
-			words := s.data(2*held + s.Between(0, held))
+			words := s.data(s.tooMuch() + s.Between(0, 100_000))
 			side.pour(words)
 			s.pass(time.Minute)
-			if most := held + 2*b.Net.Buffer; side.poured() > most {
-				s.Fatalf("%s\n%s could send %d bytes, of which %s has read none.\nWant %d at most: there is room for %d bytes in each of the two connections, and\nHandle may hold %d.", s.title(), side.name, side.poured(), other.name, most, b.Net.Buffer, held)
-			}
+			side.mustBeSlowed(0)
 			other.listen()
 			other.mustHear(words)
 			side.hangUp()
 			other.mustHearEnd()
+		})
+	})
+	each(t, "%s sends, and %s reads once: much is there for one Read of yours", func(t *testing.T, first who) {
+		bubble.Run(t, 7, func(b *bubble.B) {
+			b.Net.Buffer = 2 * held
+			s := prepare(b, far)
+			side, other := s.side(first)
+			other.deaf = true
+			s.begin(b.Context())
+			s.mustStand()
+			for _, n := range []int{b.Net.Buffer, 1000, 2*b.Net.Buffer + held} { // so that a Write of 1000 waits
+				side.pour(s.data(n))
+			}
+			some := make([]byte, 32<<10)
+			n, _ := io.ReadFull(other.conn, some)
+			s.Wait()
+			side.mustBeSlowed(n)
 		})
 	})
 }
@@ -328,7 +362,7 @@ func TestStalled(t *testing.T) {
 			other.deaf = true
 			s.begin(b.Context())
 			s.mustStand()
-			words := s.data(2 * held)
+			words := s.data(s.tooMuch())
 			side.pour(words)
 			s.pass(time.Second)
 			for range 3 {
@@ -361,6 +395,7 @@ func TestRefused(t *testing.T) {
 				s.begin(b.Context())
 				s.client.mustHearReset()
 				s.mustEnd(proxy.ErrDial, syscall.ECONNREFUSED)
+				s.mustHaveDialledOnce()
 				s.mustBeGone()
 			})
 		})
@@ -380,6 +415,7 @@ func TestDial(t *testing.T) {
 			s.pass(time.Millisecond)
 			s.client.mustHearReset()
 			s.mustEnd(proxy.ErrDial)
+			s.mustHaveDialledOnce()
 			s.mustBeGone()
 		})
 	})
@@ -666,6 +702,7 @@ func TestStop(t *testing.T) {
 			s.stop()
 			s.client.mustHearReset()
 			s.mustEnd(context.Canceled)
+			s.mustHaveDialledOnce()
 			s.mustBeGone()
 		})
 	})
@@ -733,7 +770,7 @@ func TestOthers(t *testing.T) {
 		refused := call("refused", func(s *session) { s.ln.Close() })
 		stalled := call("stalled", func(s *session) { s.upstream.deaf = true })
 		stalled.mustStand()
-		poured := stalled.data(2 * held)
+		poured := stalled.data(stalled.tooMuch())
 		stalled.client.pour(poured)
 		broken := call("broken", func(*session) {})
 		broken.mustStand()
@@ -868,6 +905,10 @@ func TestLoopbackReset(t *testing.T) {
 // the connections hold.
 const held = 1 << 20
 
+// tooMuch is more than one direction can take while nobody reads: held bytes, and
+// what the two connections have room for.
+func (s *session) tooMuch() int { return held + 2*s.Net.Buffer + 50_000 }
+
 // who is one of the two sides.
 type who int
 
@@ -962,6 +1003,11 @@ func (s *session) begin(ctx context.Context) {
 		defer close(s.over)
 		counts, err := proxy.Handle(ctx, s.client.near, s.dial, s.limits)
 		s.counts, s.returned = counts, s.Elapsed()
+		for _, side := range s.sides() {
+			if side.near != nil {
+				side.left = side.near.reading.Load()
+			}
+		}
 		return err
 	})
 	if !s.client.deaf {
@@ -995,8 +1041,13 @@ func (s *session) dial(ctx context.Context) (proxy.Conn, error) {
 func (s *session) mustStand() {
 	s.T().Helper()
 	s.Wait()
-	if n := s.dials.Load(); n != 1 || s.upstream.near == nil {
-		s.Fatalf("%s\ncalled dial %d times. Want one call, at once, and its connection used.\n\n%s", s.title(), n, s.state())
+	switch n := s.dials.Load(); {
+	case n == 0:
+		s.Fatalf("%s\nhas not called dial after %v. Want one call, at once.\n\n%s", s.title(), span(s.Elapsed()), s.state())
+	case n > 1:
+		s.Fatalf("%s\ncalled dial %d times. Want one call, and its connection used.\n\n%s", s.title(), n, s.state())
+	case s.upstream.near == nil:
+		s.Fatalf("%s\ncalled dial, whose context was done before the connection stood, %v later.\nWant that connection used.\n\n%s", s.title(), span(s.late), s.state())
 	}
 	conn, err := s.ln.Accept()
 	if err != nil {
@@ -1008,6 +1059,14 @@ func (s *session) mustStand() {
 		s.upstream.listen()
 	}
 	s.Wait()
+}
+
+// mustHaveDialledOnce wants that Handle did not try again.
+func (s *session) mustHaveDialledOnce() {
+	s.T().Helper()
+	if n := s.dials.Load(); n != 1 {
+		s.Fatalf("%s\ncalled dial %d times, and got an error each time. Want one call: whether it is\ntried again is for dial to say.", s.title(), n)
+	}
 }
 
 // stop cancels the context of Handle, once all has happened that can.
@@ -1138,6 +1197,16 @@ func (s *session) mustCount() {
 	}
 }
 
+// mustHaveWaited wants that no Read was under way when Handle returned.
+func (s *session) mustHaveWaited() {
+	s.T().Helper()
+	for _, side := range s.sides() {
+		if side.left > 0 {
+			s.Fatalf("%s\nreturned %s after %v, while a Read from %s was still under way.\nWant no goroutine left, as the Task says: close both connections, then wait for those that read.", s.title(), name(s.handle.Wait()), span(s.returned), side.name)
+		}
+	}
+}
+
 // mustBeGone wants both connections closed, and no goroutine left.
 func (s *session) mustBeGone() {
 	s.T().Helper()
@@ -1225,6 +1294,7 @@ type side struct {
 	deaf bool // does not listen, until listen is called
 
 	hungUp bool         // has ended its stream
+	left   int64        // how many Reads from it were under way when Handle returned
 	pours  atomic.Int64 // how many bytes, by pour
 
 	mu    sync.Mutex
@@ -1235,17 +1305,24 @@ type side struct {
 // end is an end of a connection as Handle gets it.
 type end struct {
 	*memnet.Conn
-	joined bool         // see Read
-	took   atomic.Int64 // what its Writes did
-	linger atomic.Bool  // SetLinger(0) was the last one
-	reset  atomic.Bool  // the first Close was a reset
-	closed atomic.Int64
+	joined  bool          // see Read
+	lag     time.Duration // how late a Read comes back that a Close of this end wakes
+	reading atomic.Int64  // how many Reads are under way
+	took    atomic.Int64  // what its Writes did
+	linger  atomic.Bool   // SetLinger(0) was the last one
+	reset   atomic.Bool   // the first Close was a reset
+	closed  atomic.Int64
 }
 
 // Read is that of the connection. If joined, it gives what it can together with
 // the end, as an io.Reader may, and a *tls.Conn does.
 func (e *end) Read(p []byte) (int, error) {
+	e.reading.Add(1)
+	defer e.reading.Add(-1)
 	n, err := e.Conn.Read(p)
+	if errors.Is(err, net.ErrClosed) {
+		time.Sleep(e.lag)
+	}
 	for e.joined && err == nil && n < len(p) {
 		var k int
 		k, err = e.Conn.Read(p[n:])
@@ -1324,7 +1401,14 @@ func (x *side) pour(text string) {
 	x.s.Wait()
 }
 
-func (x *side) poured() int { return int(x.pours.Load()) }
+// mustBeSlowed wants no more to have been poured than there is room for, when the
+// other side has read so many bytes.
+func (x *side) mustBeSlowed(read int) {
+	x.s.T().Helper()
+	if sent, most := int(x.pours.Load()), read+held+2*x.s.Net.Buffer; sent > most {
+		x.s.Fatalf("%s\n%s could send %d bytes, of which %s has read %d.\nWant %d at most: there is room for %d bytes in each of the two\nconnections, and Handle may hold %d.", x.s.title(), x.name, sent, x.other().name, read, most, x.s.Net.Buffer, held)
+	}
+}
 
 // hangUp ends its stream.
 func (x *side) hangUp() {

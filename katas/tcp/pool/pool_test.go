@@ -248,6 +248,26 @@ func TestClose(t *testing.T) {
 			s.mustBeClosed(next)
 		})
 	})
+	t.Run("and the Close of the net.Conn fails", func(t *testing.T) {
+		bubble.Run(t, 5, func(b *bubble.B) {
+			s := start(b, 1, 4)
+			l := s.getAll()[0]
+			late := s.ask()
+			late.mustWait()
+			s.failing = errors.New("broken for this test")
+			s.did("Close of the Conn, which is connection %d; that of the net.Conn will fail", l.number)
+			if err := s.call("conn.Close()", l.conn.Close); !errors.Is(err, s.failing) {
+				s.fail("Close of the Conn returned %s\nwant %q, the error of the net.Conn's Close", name(err), s.failing)
+			}
+			s.did("Close of the Conn, which is connection %d", l.number)
+			if err := s.call("conn.Close()", l.conn.Close); err != nil {
+				s.fail("Close of the Conn, the second one, returned the error: %v\nwant nil, for it does nothing", err)
+			}
+			s.failing = nil
+			late.mustLend().mustTalk()
+			s.mustKeepToSize()
+		})
+	})
 }
 
 // Given back more than once (node-mysql2#1280).
@@ -297,6 +317,73 @@ func TestPutTwice(t *testing.T) {
 			s.mustKeepToSize()
 		})
 	})
+	t.Run("Put while a Put is under way", func(t *testing.T) {
+		bubble.Run(t, 6, func(b *bubble.B) {
+			s := start(b, 2, 4)
+			for range 5 {
+				s.newStory()
+				l := s.get()
+				s.did("Put(connection %d)", l.number)
+				second := s.inTheMiddle(&s.atDeadline, "Put(conn)", "Put(connection %d), while the first Put sets a deadline", func() error { return s.p.Put(l.conn) }, l)
+				first := s.call("Put(conn)", func() error { return s.p.Put(l.conn) })
+				if call := second(); call != nil {
+					s.mustHaveOne(l, first, call.Wait())
+				} else if first != nil {
+					s.fail("Put(connection %d) returned the error: %v\nwant nil", l.number, first)
+				}
+			}
+			s.talkAll(s.getAll())
+			s.mustKeepToSize()
+		})
+	})
+	t.Run("Close while a Put is under way", func(t *testing.T) {
+		bubble.Run(t, 6, func(b *bubble.B) {
+			s := start(b, 2, 4)
+			for range 5 {
+				s.newStory()
+				l := s.get()
+				s.did("Put(connection %d)", l.number)
+				closing := s.inTheMiddle(&s.atDeadline, "conn.Close()", "Close of the Conn, which is connection %d, while that Put sets a deadline", l.conn.Close, l)
+				put := s.call("Put(conn)", func() error { return s.p.Put(l.conn) })
+				if call := closing(); call != nil {
+					call.Wait()
+				}
+				if put == nil && s.isClosed(l) {
+					s.fail("Put(connection %d) returned nil, and Close has closed it.\nWant one of them to do what it does, and the other one nothing.", l.number)
+				}
+			}
+			s.talkAll(s.getAll())
+			s.mustKeepToSize()
+		})
+	})
+	t.Run("Put and Close while a Close is under way", func(t *testing.T) {
+		bubble.Run(t, 6, func(b *bubble.B) {
+			s := start(b, 2, 4)
+			for range 3 {
+				s.newStory()
+				l := s.get()
+				s.did("Close of the Conn, which is connection %d", l.number)
+				var again error
+				put := s.inTheMiddle(&s.atClose, "Put(conn) and conn.Close()", "Put(connection %d), and Close of the Conn, while the net.Conn's Close is under way", func() error {
+					err := s.p.Put(l.conn)
+					again = l.conn.Close()
+					return err
+				}, l)
+				s.call("conn.Close()", l.conn.Close)
+				if call := put(); call == nil {
+					s.fail("Connection %d was not closed.", l.number)
+				} else if err := call.Wait(); !errors.Is(err, pool.ErrReturned) {
+					s.fail("Put(connection %d) returned %s\nwant ErrReturned: Close had been called before, and was not over", l.number, name(err))
+				} else if again != nil {
+					s.fail("Close of the Conn, called twice at once, returned the error: %v\nwant nil from the second, for it does nothing", again)
+				}
+			}
+			for range s.limits.Size + 1 {
+				s.ask()
+			}
+			s.mustKeepToSize()
+		})
+	})
 	t.Run("many at once", func(t *testing.T) {
 		bubble.Run(t, 6, func(b *bubble.B) {
 			s := start(b, 2, 4)
@@ -312,6 +399,39 @@ func TestPutTwice(t *testing.T) {
 			s.talkAll(s.getAll())
 		})
 	})
+}
+
+// mustHaveOne wants one of two calls of Put, of which one began while the other
+// was under way, to have put the connection back.
+func (s *stage) mustHaveOne(l *loan, first, second error) {
+	s.T().Helper()
+	switch {
+	case first == nil && second == nil:
+		s.fail("Both calls of Put(connection %d) returned nil: it will have two holders.\nWant nil from one, and ErrReturned from the other: is it marked as given back\nbefore anything else is done?", l.number)
+	case first != nil && second != nil:
+		s.fail("The calls of Put(connection %d) returned %s and %s.\nWant nil from one of them, and ErrReturned from the other.", l.number, name(first), name(second))
+	case !errors.Is(errors.Join(first, second), pool.ErrReturned):
+		s.fail("Of two calls of Put(connection %d), one returned the error: %v\nwant ErrReturned", l.number, errors.Join(first, second))
+	}
+}
+
+// inTheMiddle has f called when the pool next closes a connection, or sets a
+// deadline: at says which. That waits for f a little, in no time, for f may have
+// to wait for a lock. then ends it, and returns the call, if there was one.
+func (s *stage) inTheMiddle(at *func(), call, story string, f func() error, l *loan) (then func() *bubble.Call) {
+	var made *bubble.Call
+	s.hook(at, func() {
+		s.did(story, l.number)
+		made = s.Go(call, f)
+		for i := 0; i < 20_000 && !made.Returned(); i++ {
+			runtime.Gosched()
+		}
+	})
+	return func() *bubble.Call {
+		s.Wait()
+		s.hook(at, nil)
+		return made
+	}
 }
 
 // What a holder leaves set (net, Conn.SetDeadline).
@@ -775,20 +895,21 @@ func TestContext(t *testing.T) {
 		why  string
 		back func(*stage, *loan)
 	}{
-		{"a connection is put back at that instant", func(s *stage, l *loan) { s.p.Put(l.conn) }},
-		{"a connection is closed at that instant", func(_ *stage, l *loan) { l.conn.Close() }},
+		{"put back", func(s *stage, l *loan) { s.p.Put(l.conn) }},
+		{"closed", func(_ *stage, l *loan) { l.conn.Close() }},
 	} {
-		t.Run("while it waits, and "+tt.why, func(t *testing.T) {
+		t.Run("while it waits, and a connection is "+tt.why+" at that instant", func(t *testing.T) {
 			bubble.Run(t, 12, func(b *bubble.B) {
 				s := start(b, 1, 3)
 				all := s.getAll()
 				for i := range 200 {
 					s.newStory()
+					s.did("(all connections are on loan, connection %d to Get %d)", all[0].number, all[0].get)
 					ctx, cancel := context.WithCancel(b.Context())
 					first := s.askWith(ctx, "that will be cancelled")
 					second := s.ask()
 					second.mustWait()
-					s.did("the context of Get %d is cancelled, and %s", first.number, tt.why)
+					s.did("the context of Get %d is cancelled, and connection %d is %s at that instant", first.number, all[0].number, tt.why)
 					if i%2 == 0 {
 						cancel()
 						tt.back(s, all[0])
@@ -797,7 +918,14 @@ func TestContext(t *testing.T) {
 						cancel()
 					}
 					first.mustFailOrPut(context.Canceled)
+					back := all[0].number
+					if second.settle(); !second.over() {
+						s.stuck("Get %d waits. Connection %d was %s when the context of Get %d was done:\nit has gone to Get %d, which is over, and is lost, or its place is.", second.number, back, tt.why, first.number, first.number)
+					}
 					all[0] = second.mustLend()
+					if tt.why == "put back" && all[0].number != back {
+						s.fail("Connection %d was put back, and Get %d got connection %d, for which the pool\nhas dialled. Want connection %d: it is good, and not to be lost.", back, second.number, all[0].number, back)
+					}
 				}
 				s.talkAll(all)
 				s.mustKeepToSize()
@@ -956,6 +1084,7 @@ func TestPoolClose(t *testing.T) {
 				g := s.ask()
 				g.mustWait()
 				s.did("Put(connection %d) and Close of the pool at one instant", all[0].number)
+				s.over.Store(true)
 				if i%2 == 0 {
 					s.p.Put(all[0].conn)
 					s.p.Close()
@@ -1016,7 +1145,32 @@ func TestNothingLeft(t *testing.T) {
 			s.Wait()
 			if more := runtime.NumGoroutine() - before; more > rounds/2 {
 				s.newStory()
-				s.stuck("%d rounds of Get, each over, and there are %d goroutines more than before.\nWant none that stays behind for a Get that is over, be it that it waits for\nthe context, which may never be done.", rounds, more)
+				s.stuck("%d rounds of Get, each over, and there are %d goroutines more than before.%s\nWant none that stays behind for a Get that is over, be it that it waits for\nthe context, which may never be done.", rounds, more, begunByContext())
+			}
+		})
+	})
+	t.Run("by dials that failed", func(t *testing.T) {
+		const (
+			dials = 4000
+			room  = 512 << 10
+		)
+		bubble.Run(t, 14, func(b *bubble.B) {
+			s := start(b, 1, 3)
+			s.quiet = true
+			s.dialWith(func(context.Context) (net.Conn, error) { return nil, errors.New("refused") })
+			ctx, cancel := context.WithCancel(b.Context())
+			defer cancel()
+			before := held()
+			for range dials / 50 { // what is over is gone before the next ones begin
+				s.call("Get(ctx), 50 times", func() error {
+					for range 50 {
+						s.p.Get(ctx)
+					}
+					return nil
+				})
+			}
+			if more := held() - before; more > room {
+				s.fail("%d dials have failed, each Get is over, and %d KiB of memory are in use that\nwere not before.\nWant %d KiB at most: nothing is left of them, neither on the context of Get,\nwhich they had in common, nor on one of the pool's. Of each context.AfterFunc,\nis stop called? Of each context.WithCancel, cancel?", dials, more>>10, room>>10)
 			}
 		})
 	})
@@ -1037,6 +1191,25 @@ func TestNothingLeft(t *testing.T) {
 			s.MustBeQuiet()
 		})
 	})
+}
+
+// begunByContext says how many goroutines package context has begun, if any.
+func begunByContext() string {
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	n := strings.Count(string(stacks), "created by context.")
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\nPackage context has begun %d goroutines: each waits until a context is done that\na WithCancel, a WithTimeout or an AfterFunc was called with. Is the function\nthat those return always called?", n)
+}
+
+// held is how many bytes of memory are in use.
+func held() int {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 // Many who come and go, at random (net, Conn).
@@ -1179,20 +1352,25 @@ type stage struct {
 	greeting string        // what the server says first, if anything
 	answer   time.Duration // how long it takes to answer
 	closing  time.Duration // how long it takes to close a connection
+	failing  error         // what closing one returns, if not its own error
 
-	quiet bool    // about dials, for there are too many
-	gets  int     // calls of Get so far
-	loans []*loan // that they gave
+	over  atomic.Bool // the pool was closed
+	quiet bool        // about dials, for there are too many
+	gets  int         // calls of Get so far
+	loans []*loan     // that they gave
 
 	mu    sync.Mutex    // for what follows
 	story []string      // what has happened
 	how   dialler       // the pool's next dials
 	slow  time.Duration // how long the next Read keeps what it has got
-	then  func()        // what happens while the next connection is closed
-	dials int           // so far
-	live  int           // being dialled, or made and not closed
-	most  int           // that there were at once
-	conns []*conn       // that were made
+
+	atClose    func() // what happens in the next call of Close
+	atDeadline func() // what happens in the next call of SetDeadline and its like
+
+	dials int     // so far
+	live  int     // being dialled, or made and not closed
+	most  int     // that there were at once
+	conns []*conn // that were made
 	peers map[string]net.Conn
 }
 
@@ -1235,7 +1413,9 @@ func (s *stage) closeAll() {
 			l.conn.Close()
 		}
 	}
-	s.p.Close()
+	if !s.over.Load() { // a second Close is another test's business
+		s.p.Close()
+	}
 }
 
 // did adds a line to the story.
@@ -1266,10 +1446,10 @@ func (s *stage) stuck(format string, args ...any) {
 
 // report is the story so far.
 func (s *stage) report() string {
-	text := fmt.Sprintf("The pool has Size %d and Idle %v; it is %v now.", s.limits.Size, s.limits.Idle, s.Elapsed())
 	const most = 30
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	text := fmt.Sprintf("The pool has Size %d and Idle %v; it is %v now, and %s open or\nbeing dialled.", s.limits.Size, s.limits.Idle, s.Elapsed(), connections(s.live))
 	story := s.story
 	if more := len(story) - most; more > 0 {
 		story = append([]string{fmt.Sprintf("%10s  (%d lines more)", "…", more)}, story[more:]...)
@@ -1278,6 +1458,13 @@ func (s *stage) report() string {
 		text += " What was done:\n" + strings.Join(story, "\n")
 	}
 	return text
+}
+
+func connections(n int) string {
+	if n == 1 {
+		return "1 connection is"
+	}
+	return fmt.Sprintf("%d connections are", n)
 }
 
 // pass lets time pass, and everything happen that happens until then.
@@ -1351,6 +1538,7 @@ func readLine(conn net.Conn) (string, error) {
 type conn struct {
 	net.Conn
 	s      *stage
+	number int
 	closed bool
 }
 
@@ -1383,24 +1571,41 @@ func (s *stage) slowRead() time.Duration {
 }
 
 func (c *conn) Close() error {
-	c.s.mu.Lock()
-	then := c.s.then
-	c.s.then = nil
-	c.s.mu.Unlock()
-	if then != nil {
-		then()
-	}
+	c.s.runHook(&c.s.atClose)
 	if c.s.closing > 0 {
 		<-time.After(c.s.closing)
 		c.s.did("that Close returns")
 	}
 	c.s.mu.Lock()
-	if !c.closed {
+	first := !c.closed
+	if first {
 		c.closed = true
 		c.s.live--
 	}
 	c.s.mu.Unlock()
-	return c.Conn.Close()
+	if first && !c.s.quiet {
+		c.s.did("connection %d is closed", c.number)
+	}
+	err := c.Conn.Close()
+	if c.s.failing != nil {
+		return c.s.failing
+	}
+	return err
+}
+
+func (c *conn) SetDeadline(t time.Time) error {
+	c.s.runHook(&c.s.atDeadline)
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.s.runHook(&c.s.atDeadline)
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.s.runHook(&c.s.atDeadline)
+	return c.Conn.SetWriteDeadline(t)
 }
 
 // dial is what the pool dials with.
@@ -1421,7 +1626,7 @@ func (s *stage) dial(ctx context.Context) (net.Conn, error) {
 		s.live--
 		return nil, err
 	}
-	made := &conn{Conn: c, s: s}
+	made := &conn{Conn: c, s: s, number: len(s.conns) + 1}
 	s.conns = append(s.conns, made)
 	s.Net.Name(c.LocalAddr(), fmt.Sprintf("connection %d", len(s.conns)))
 	return made, nil
@@ -1434,11 +1639,23 @@ func (s *stage) dialWith(how dialler) {
 	s.how = how
 }
 
-// atClose says what happens while the next connection is closed.
-func (s *stage) atClose(then func()) {
+// hook says what happens in the next call of some method of a connection: see
+// stage.atClose and stage.atDeadline.
+func (s *stage) hook(at *func(), then func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.then = then
+	*at = then
+}
+
+// runHook has that happen.
+func (s *stage) runHook(at *func()) {
+	s.mu.Lock()
+	then := *at
+	*at = nil
+	s.mu.Unlock()
+	if then != nil {
+		then()
+	}
 }
 
 // dialled says how often the pool has dialled.
@@ -1685,13 +1902,23 @@ func (g *get) mustLend() *loan {
 	g.settle()
 	switch {
 	case !g.over():
-		g.s.stuck("Get %d waits. Want it to have got a connection by now.", g.number)
+		g.s.stuck("Get %d waits. Want it to have got a connection by now.%s", g.number, g.s.free())
 	case g.err != nil:
 		g.s.fail("Get %d returned the error: %v\nwant a connection", g.number, g.err)
 	case g.conn == nil:
 		g.s.fail("Get %d returned no connection, and no error", g.number)
 	}
 	return g.loan
+}
+
+// free says whether a place has got lost.
+func (s *stage) free() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := s.limits.Size - s.live; n > 0 && !s.quiet {
+		return fmt.Sprintf("\nOnly %s open or being dialled, and %d may be: a place is\nfree, or lost.", connections(s.live), s.limits.Size)
+	}
+	return ""
 }
 
 // mustFail wants Get to have returned that error by now.
@@ -1772,7 +1999,7 @@ func (s *stage) askAtClose() []*get {
 		asked = append(asked, s.newGet())
 	}
 	s.did("Get %d to Get %d will be called while the pool closes the next connection", asked[0].number, s.gets)
-	s.atClose(func() {
+	s.hook(&s.atClose, func() {
 		var begun atomic.Int32
 		for _, g := range asked {
 			s.Go(fmt.Sprintf("Get(ctx), call %d", g.number), func() error {
@@ -1859,7 +2086,7 @@ func (s *stage) close(l *loan) {
 // closePool closes the pool.
 func (s *stage) closePool() {
 	s.T().Helper()
-	s.did("Close of the pool")
+	s.did("Close of the pool%s", map[bool]string{true: ", once more"}[s.over.Swap(true)])
 	if err := s.call("p.Close()", s.p.Close); err != nil {
 		s.fail("Close of the pool returned the error: %v\nwant nil", err)
 	}
@@ -1919,7 +2146,14 @@ func (l *loan) mustHear(want string) {
 		l.s.stuck("The holder of connection %d reads, and waits for something that was sent.\nWant the line %q.", l.number, want+"\n")
 	}
 	if line != want+"\n" {
-		l.s.fail("The holder of connection %d read %q, error: %v\nwant the line %q", l.number, line, err, want+"\n")
+		hint := ""
+		if n := len(want) + 1 - len(line); line != "" && n > 0 && strings.HasSuffix(want+"\n", line) {
+			hint = fmt.Sprintf("\nThe first %d of its bytes are missing: has something of yours read them, which\nhad begun to read while the connection was idle?", n)
+			if n == 1 {
+				hint = "\nIts first byte is missing: has something of yours read it, which had begun to\nread while the connection was idle?"
+			}
+		}
+		l.s.fail("The holder of connection %d read %q, error: %v\nwant the line %q%s", l.number, line, err, want+"\n", hint)
 	}
 }
 

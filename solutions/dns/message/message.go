@@ -106,8 +106,8 @@ func split(all []record.Record, n uint16) (first, rest []record.Record) {
 	return all[:n:n], all[n:]
 }
 
-// recent is the last few names of a message that were not the root, and where
-// their first labels stand. Most names of a message have been there before.
+// recent is the last few names of a message, and where they stand: most names
+// of a response have been there a moment before.
 type recent struct {
 	names [8]place
 	n     int // how many were ever added

@@ -36,6 +36,10 @@ func TestName(t *testing.T) {
 		{"a name", func(s *server) string { return s.d.Word() }, "\n"},
 		{"a name from a client that ends lines as telnet does", func(s *server) string { return s.d.Word() }, "\r\n"},
 		{"a single letter", func(*server) string { return "x" }, "\n"},
+		{"a digit", func(*server) string { return "7" }, "\n"},
+		{"a digit first", func(s *server) string { return "0" + s.d.Word()[:4] }, "\n"},
+		{"a dash first, and last", func(s *server) string { return "-" + s.d.Word()[:4] + "-" }, "\n"},
+		{"an underscore first, and last", func(s *server) string { return "_" + s.d.Word()[:4] + "_" }, "\n"},
 		{"everything that a name may have", func(s *server) string { return "Z" + s.d.Word()[:3] + "_-09" }, "\n"},
 		{"as long as Limits.Name says", longestName, "\n"},
 		{"the same, from telnet", longestName, "\r\n"},
@@ -102,6 +106,8 @@ func TestSay(t *testing.T) {
 		{"what is no UTF-8", "\xff\xfe\xc3\x00\n", "\xff\xfe\xc3\x00"},
 		{"what Printf would take for a verb", "100%s%d\n", "100%s%d"},
 		{"what looks as if the server said it", "LEAVE you\n", "LEAVE you"},
+		{"what other servers take for a command", "QUIT\n", "QUIT"},
+		{"what other clients take for a command", "/quit\n", "/quit"},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 3, serving(func(s *server) {
@@ -594,6 +600,23 @@ func TestQueue(t *testing.T) {
 			}))
 		})
 	}
+	t.Run("each limit is 1, and each line is heard before the next one comes", func(t *testing.T) {
+		least := func(s *server) { s.limits = chat.Limits{Name: 1, Line: 1, Queue: 1} }
+		bubble.Run(t, 13, servingWith(least, func(s *server) {
+			for _, name := range []string{"a", "b", "c"} {
+				s.join(name)
+			}
+			for _, m := range s.members {
+				s.mustPassOn(m, "x")
+				m.send("xx\n")
+				m.mustHear("ERR 417")
+			}
+			last := s.members[2]
+			last.hangUp()
+			s.mustBeGone(last)
+			last.mustEnd()
+		}))
+	})
 	t.Run("a name and a line that is too long, at once", func(t *testing.T) {
 		bubble.Run(t, 13, serving(func(s *server) {
 			s.join(s.d.Word())
@@ -679,6 +702,7 @@ func TestDropped(t *testing.T) {
 				}
 				for _, c := range deaf {
 					c.send("still here?\n") // which nobody hears
+					c.mustBeCut()
 					c.listen()
 					c.mustHearBeginning(said)
 					c.mustEnd()
@@ -691,7 +715,7 @@ func TestDropped(t *testing.T) {
 		})
 	}
 	t.Run("one whose next lines are here already", func(t *testing.T) {
-		bubble.Run(t, 14, servingWith(func(s *server) { s.limits.Line, s.Net.Buffer = 4, 2048 }, func(s *server) {
+		bubble.Run(t, 14, servingWith(func(s *server) { s.limits.Line, s.Net.Buffer = 8, 2048 }, func(s *server) {
 			first := s.join(s.d.Word())
 			s.join(s.d.Word())
 			c := s.joinDeaf(s.d.Word())
@@ -700,7 +724,7 @@ func TestDropped(t *testing.T) {
 				s.mustPassOn(first, text)
 				full += len("SAY " + first.name + " " + text + "\n")
 			}
-			long := s.d.Text(5) + "\n"
+			long := s.d.Text(9) + "\n"
 			c.send(strings.Repeat(long, 2*s.limits.Queue+8) + "boo\n")
 			s.without(c)
 			for _, m := range s.members {
@@ -710,6 +734,38 @@ func TestDropped(t *testing.T) {
 			}
 		}))
 	})
+}
+
+// Somebody has no name, and reads no reply (Redis, client-output-buffer-limit).
+func TestDroppedNobody(t *testing.T) {
+	const tries = 200_000
+	for _, tt := range []struct {
+		why, name, reply string
+	}{
+		{"bad names", "!", "ERR 432"},
+		{"a name that is taken", "a", "ERR 433"},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 14, servingWith(func(s *server) { s.Net.Buffer = 256 }, func(s *server) {
+				first, _ := s.join("a"), s.join(s.d.Word())
+				c := s.connect("a client")
+				var taken atomic.Bool
+				s.Go("a client, which sends "+tt.why, func() error {
+					for range 200 { // a Write to a closed connection may do, and the next one may not
+						if _, err := io.WriteString(c.conn, strings.Repeat(tt.name+"\n", tries/200)); err != nil {
+							return nil
+						}
+					}
+					taken.Store(true)
+					return nil
+				})
+				s.mustPassOn(first, s.d.Text(20)) // and nobody hears LEAVE
+				if taken.Load() {
+					s.failf("%s without a name gave %q %d times, and read no reply.\nAll of that was taken, so that %d replies %s wait, or are lost.\nWant no more read from it while its replies wait, or its connection closed.", c.name, tt.name, tries, tries, tt.reply)
+				}
+			}))
+		})
+	}
 }
 
 // Many come, talk and go at one moment (sync, Mutex).
@@ -882,6 +938,41 @@ func TestStop(t *testing.T) {
 			}))
 		})
 	}
+	for _, tt := range []struct {
+		why  string
+		stop func(*server)
+		want error
+	}{
+		{"ctx is cancelled", stop, nil},
+		{"somebody closes the listener", (*server).closeListener, net.ErrClosed},
+	} {
+		t.Run(tt.why+", and a Read comes back late", func(t *testing.T) {
+			const lag = time.Second
+			late := func(s *server) {
+				s.reading = new(atomic.Int64)
+				s.accepted = func(conn net.Conn) net.Conn { return &lagging{conn, lag, s.reading} }
+			}
+			bubble.Run(t, 16, servingWith(late, func(s *server) {
+				s.join(s.d.Word())
+				s.join(s.d.Word())
+				s.connect("a silent client")
+				s.Wait()
+				s.Net.Note("a Read comes back %v after the Close that wakes it", lag)
+				tt.stop(s)
+				<-time.After(10 * lag)
+				s.Wait()
+				if !s.call.Returned() {
+					s.failf("has not returned %v later\nwant %s\n\n%s", 10*lag, name(tt.want), s.Waiting())
+				}
+				if err := s.call.Wait(); !errors.Is(err, tt.want) {
+					s.failf("want %s", name(tt.want))
+				}
+				if s.left > 0 {
+					s.failf("When it returned, a Read was still under way in %d of its goroutines.\nWant none left: close the connections, then wait for all goroutines.", s.left)
+				}
+			}))
+		})
+	}
 	t.Run("ctx is done before anything began, and a client waits", func(t *testing.T) {
 		bubble.Run(t, 16, func(b *bubble.B) {
 			s := prepare(b)
@@ -1010,6 +1101,23 @@ func TestLoopback(t *testing.T) {
 	})
 }
 
+// lagging is a connection of which a Read that a Close wakes comes back late.
+type lagging struct {
+	net.Conn
+	lag     time.Duration
+	reading *atomic.Int64 // how many Reads are under way
+}
+
+func (c *lagging) Read(p []byte) (int, error) {
+	c.reading.Add(1)
+	defer c.reading.Add(-1)
+	n, err := c.Conn.Read(p)
+	if errors.Is(err, net.ErrClosed) {
+		time.Sleep(c.lag)
+	}
+	return n, err
+}
+
 // server is a call of Serve, and those who talk to it.
 type server struct {
 	*bubble.B
@@ -1022,6 +1130,8 @@ type server struct {
 	call     *bubble.Call
 	cancel   context.CancelFunc
 	returned time.Duration
+	reading  *atomic.Int64 // Reads under way, if that is counted
+	left     int64         // how many there were when Serve returned
 
 	clients []*client // all that ever connected
 	members []*client // those that are in the room, and read
@@ -1073,6 +1183,9 @@ func (s *server) begin(ctx context.Context) {
 	s.call = s.Go(s.title(), func() error {
 		err := chat.New(s.limits).Serve(ctx, ln)
 		s.returned = s.Elapsed()
+		if s.reading != nil {
+			s.left = s.reading.Load()
+		}
 		return err
 	})
 	s.Wait()
@@ -1629,6 +1742,19 @@ func (c *client) mustEnd() {
 	if c.ended() == nil {
 		c.s.failf("The connection of %s is still open.\nWant it closed.\n\n%s", c.name, c.s.Waiting())
 	}
+}
+
+// mustBeCut wants the connection closed, though the client has not yet read what
+// waits for it.
+func (c *client) mustBeCut() {
+	c.s.T().Helper()
+	for range 2 { // the first Write may still be the one that finds out
+		c.s.Wait()
+		if _, err := c.conn.Write([]byte("\n")); err != nil {
+			return
+		}
+	}
+	c.s.failf("%s was dropped, and its connection is still open, with what waits in it.\nWant it closed at once: who does not read would keep it for ever.", c.name)
 }
 
 // matches says whether a line is the one that is wanted.

@@ -231,7 +231,7 @@ func (r *runner) explain(k course.Kata, v course.Verdict, shown *course.Failure)
 	switch {
 	case v.State == course.Green:
 		r.proven(k)
-	case untouched(v):
+	case untouched(v) && !k.Hunt():
 		r.notBegun(k, v)
 	default:
 		r.failure(k, v, shown)

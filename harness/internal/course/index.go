@@ -27,6 +27,10 @@ type Kata struct {
 	Needs []string // IDs of the katas that it is built on: those that it imports
 }
 
+// Hunt says whether the learner gets code that is written, and wrong, instead of
+// a stub to fill. Such a kata is called hunt; its rule 1 is what works already.
+func (k Kata) Hunt() bool { return k.Name == "hunt" }
+
 // Index is the list of katas, in the order in which a learner meets them.
 type Index struct {
 	Root  string // the repository's folder

@@ -780,12 +780,22 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// knowsMore says whether m holds a type that miekg/dns knows, and Parse does not:
-// it then refuses some data that Parse carries unchanged, and fills up other.
+// knowsMore says whether m holds a type or an option that miekg/dns knows, and
+// Parse does not: it then refuses some data that Parse carries unchanged, and
+// fills up other.
 func knowsMore(m message.Message) bool {
 	for _, r := range slices.Concat(m.Answers, m.Authorities, m.Additionals) {
-		if u, ok := r.Data.(record.Unknown); ok && dns.TypeToRR[uint16(u.Of)] != nil {
-			return true
+		switch d := r.Data.(type) {
+		case record.Unknown:
+			if dns.TypeToRR[uint16(d.Of)] != nil {
+				return true
+			}
+		case record.OPT:
+			for _, o := range d.Options {
+				if o.Code < dns.EDNS0LOCALSTART {
+					return true
+				}
+			}
 		}
 	}
 	return false

@@ -1113,7 +1113,7 @@ func (c *lagging) Read(p []byte) (int, error) {
 	defer c.reading.Add(-1)
 	n, err := c.Conn.Read(p)
 	if errors.Is(err, net.ErrClosed) {
-		time.Sleep(c.lag)
+		<-time.After(c.lag)
 	}
 	return n, err
 }

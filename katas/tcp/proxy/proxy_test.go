@@ -1321,7 +1321,7 @@ func (e *end) Read(p []byte) (int, error) {
 	defer e.reading.Add(-1)
 	n, err := e.Conn.Read(p)
 	if errors.Is(err, net.ErrClosed) {
-		time.Sleep(e.lag)
+		<-time.After(e.lag)
 	}
 	for e.joined && err == nil && n < len(p) {
 		var k int

@@ -1,0 +1,25 @@
+// Server serves dns/server: a zone, over UDP.
+package main
+
+import (
+	"context"
+	"net"
+
+	"github.com/example/netkata/harness/serve"
+	"github.com/example/netkata/katas/dns/respond"
+	"github.com/example/netkata/katas/dns/server"
+	"github.com/example/netkata/katas/dns/zone"
+)
+
+func main() {
+	load := serve.Zone(zone.Parse)
+	serve.UDP(func(ctx context.Context, pc net.PacketConn) error {
+		z, err := load()
+		if err != nil {
+			return err
+		}
+		return server.Serve(ctx, pc, func(b, query []byte) ([]byte, bool) {
+			return respond.Respond(b, query, respond.UDP, z.Lookup)
+		})
+	})
+}

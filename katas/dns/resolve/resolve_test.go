@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -787,7 +788,7 @@ func TestUnasked(t *testing.T) {
 				out.Authoritative = true
 				out.Answer, out.Ns, out.Extra = m.Answer, m.Ns, m.Extra
 				w.d.Shuffle(len(out.Answer), func(i, j int) { out.Answer[i], out.Answer[j] = out.Answer[j], out.Answer[i] })
-				if len(q.s.w.asked) > 1 { // a second question is for somebody else
+				if w.count() > 1 { // a second question is for somebody else
 					out.Answer, out.Ns, out.Extra = nil, nil, nil
 				}
 				q.send(out)
@@ -850,7 +851,7 @@ func TestAliasOfAlias(t *testing.T) {
 		want := w.a(end)
 		z := zone{append(chain, want), 1}
 		w.servers[0].udp = func(q *query) {
-			if len(w.asked) > 1 {
+			if w.count() > 1 {
 				q.after(w.timeout-time.Millisecond, func() { q.send(z.answer(q)) })
 			}
 		}
@@ -931,7 +932,7 @@ func TestContext(t *testing.T) {
 			}},
 			{"between two questions of a chain", 2, func(w *world) {
 				w.servers[0].udp = func(q *query) {
-					if len(w.asked) == 1 {
+					if w.count() == 1 {
 						m := q.reply()
 						m.Answer = []dns.RR{toRR(alias(q.m.Question[0].Name, w.name()))}
 						q.send(m)
@@ -1015,20 +1016,22 @@ func TestNothingLeft(t *testing.T) {
 		for _, s := range w.servers {
 			s.tcpDelay, s.udpDelay = ms(20), ms(w.d.Between(1, 40))
 			s.udp = func(q *query) {
-				if q.m.Question[0].Name[0] < 'k' {
+				a := w.addresses[strings.ToLower(q.m.Question[0].Name)]
+				if a.Name[0] < 'k' {
 					q.truncated()
 					return
 				}
-				q.answer(w.of(q.m.Question[0].Name))
+				q.answer(a)
 			}
-			s.overTCP(func(q *query) { q.answer(w.of(q.m.Question[0].Name)) })
+			s.overTCP(func(q *query) { q.answer(w.addresses[strings.ToLower(q.m.Question[0].Name)]) })
+		}
+		want := make([]record.Record, 16)
+		for i := range want {
+			want[i] = w.a(w.name())
+			w.addresses[want[i].Name] = want[i]
 		}
 		var calls []*call
-		var want []record.Record
-		for range 16 {
-			a := w.a(w.name())
-			w.keep(a)
-			want = append(want, a)
+		for _, a := range want {
 			calls = append(calls, w.lookup(w.Context(), a.Name, question.TypeA))
 		}
 		for i, c := range calls {
@@ -1047,6 +1050,9 @@ type world struct {
 	local   string        // the host that Lookup runs on
 	servers []*server
 	next    string // the name to look up, when not any
+	ports   []int  // for sockets to come
+
+	addresses map[string]record.Record // by name
 
 	// What goes wrong with the socket or the datagram of that number, from 1 on. They
 	// are called under mu.
@@ -1062,7 +1068,6 @@ type world struct {
 	conns   []*stream
 	reads   int
 	writes  int
-	zone    map[string]record.Record
 }
 
 // on has each part of a test run in a world of its own.
@@ -1077,7 +1082,8 @@ func on(t *testing.T, rule func(t *testing.T, f func(b *bubble.B))) func(why str
 // build makes a network with so many servers, which hear and say nothing.
 func build(b *bubble.B, servers int) *world {
 	b.Net.Describe = describe
-	w := &world{B: b, d: draw.From(b.R), local: "198.51.100.7", zone: map[string]record.Record{}}
+	w := &world{B: b, d: draw.From(b.R), local: "198.51.100.7"}
+	w.addresses, w.ports = map[string]record.Record{}, w.drawPorts()
 	w.timeout = ms(w.d.Between(300, 4000))
 	w.r = &resolve.Resolver{Timeout: w.timeout, Rounds: 2, ListenPacket: w.listenPacket, Dial: w.dial}
 	for i := range servers {
@@ -1085,6 +1091,15 @@ func build(b *bubble.B, servers int) *world {
 		w.add(netip.AddrPortFrom(host, uint16(w.d.Between(1, 9999))))
 	}
 	return w
+}
+
+// drawPorts draws more ports than right code ever needs.
+func (w *world) drawPorts() (ports []int) {
+	for port := 10000; port < 60000; port += w.d.Between(1, 90) {
+		ports = append(ports, port)
+	}
+	w.d.Shuffle(len(ports), func(i, j int) { ports[i], ports[j] = ports[j], ports[i] })
+	return ports
 }
 
 // add adds a server.
@@ -1163,16 +1178,17 @@ func (w *world) listenPacket(context.Context) (net.PacketConn, error) {
 			return nil, err
 		}
 	}
-	for {
-		conn, err := w.Net.ListenPacket(net.JoinHostPort(w.local, fmt.Sprint(w.d.Between(10000, 65535))))
-		if err != nil {
-			continue // somebody has that port
-		}
-		w.Net.Name(conn.LocalAddr(), "you")
-		s := &socket{PacketConn: conn, w: w}
-		w.sockets = append(w.sockets, s)
-		return s, nil
+	if number >= len(w.ports) {
+		return nil, syscall.EMFILE
 	}
+	conn, err := w.Net.ListenPacket(net.JoinHostPort(w.local, fmt.Sprint(w.ports[number])))
+	if err != nil {
+		return nil, err
+	}
+	w.Net.Name(conn.LocalAddr(), "you")
+	s := &socket{PacketConn: conn, w: w}
+	w.sockets = append(w.sockets, s)
+	return s, nil
 }
 
 // dial is the Resolver's Dial.
@@ -1468,19 +1484,6 @@ func (z zone) answer(q *query) *dns.Msg {
 		owner = target
 	}
 	return m
-}
-
-// keep adds a record to what of finds by its name.
-func (w *world) keep(r record.Record) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.zone[r.Name] = r
-}
-
-func (w *world) of(owner string) record.Record {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.zone[strings.ToLower(owner)]
 }
 
 // name draws a name, a and record a record, and many so many of them.

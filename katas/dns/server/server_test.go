@@ -246,7 +246,7 @@ func TestSlow(t *testing.T) {
 			ann.ask(fmt.Sprintf("slow %d", i+1))
 			bob.ask(fmt.Sprintf("quick %d", i+1))
 			if _, heard := bob.take(); len(heard) != 1 {
-				s.Fatalf("%d handlers are slow: they wait for something that takes a minute. Bob's\nquery is a quick one, and was not answered meanwhile.\nWant it answered at once, with up to %d slow ones.\n\n%s", i+1, slow, s.state())
+				s.Fatalf("Handlers that are slow, and wait for something that takes a minute: %d.\nBob's query is a quick one, and was not answered meanwhile.\nWant it answered at once, with up to %d slow ones.\n\n%s", i+1, slow, s.state())
 			}
 		}
 		s.pass(time.Minute)
@@ -434,7 +434,7 @@ func TestPanic(t *testing.T) {
 				ann.ask("and for me?")
 				ann.mustHear("re: and for me?")
 				if !strings.Contains(logged.String(), tt.logged) {
-					s.Fatalf("A handler panicked, with: %s\nLogged with package log or log/slog was %s\nWant it logged: nobody else will ever know.", tt.logged, quote(logged.lines()...))
+					s.Fatalf("A handler panicked, with: %s\nWhat was logged, with log or log/slog, is %s\nWant it logged: nobody else will ever know.", tt.logged, quote(logged.lines()...))
 				}
 			})
 		})

@@ -108,7 +108,7 @@ func TestRecords(t *testing.T) {
 		run(typeName(t), 1, func(w *world) {
 			var want []record.Record
 			owner := w.name()
-			for range w.d.Between(2, 6) {
+			for range w.d.Between(2, 4) {
 				want = append(want, w.record(owner, t))
 			}
 			w.servers[0].udp = func(q *query) { q.answer(want...) }
@@ -131,6 +131,7 @@ func TestRecords(t *testing.T) {
 		var want []record.Record
 		w.servers[0].udp = func(q *query) {
 			m := q.reply()
+			want = nil
 			for size := q.size(); ; {
 				r := w.a(owner)
 				m.Answer = append(m.Answer, toRR(r))
@@ -172,7 +173,7 @@ func TestNothing(t *testing.T) {
 				m := q.reply()
 				m.Rcode, m.Authoritative, m.RecursionAvailable = tt.rcode, tt.aa, tt.ra
 				if tt.soa {
-					m.Ns = []dns.RR{toRR(w.record("example.", question.TypeSOA))}
+					m.Ns = []dns.RR{toRR(w.record("test.", question.TypeSOA))}
 				}
 				q.send(m)
 			}
@@ -331,7 +332,7 @@ func TestID(t *testing.T) {
 			from := map[string]*query{}
 			for _, q := range w.asked {
 				if other := from[q.from.String()]; other != nil {
-					b.Fatalf("Two queries came from one socket, %v:\n%v after %v, and\n%v after %v.\nWant a socket of its own for each, of which ListenPacket chooses the port.",
+					b.Fatalf("Two queries came from one socket, %v:\n%v after %v, and\n%v after %v.\nWant a socket of its own for each, of which the system chooses the port.",
 						q.from, describe(other.msg), other.at, describe(q.msg), q.at)
 				}
 				from[q.from.String()] = q
@@ -1487,7 +1488,7 @@ func (z zone) answer(q *query) *dns.Msg {
 }
 
 // name draws a name, a and record a record, and many so many of them.
-func (w *world) name() string { return w.d.Word() + ".example." }
+func (w *world) name() string { return w.d.Word() + ".test." }
 
 func (w *world) a(owner string) record.Record { return w.record(owner, question.TypeA) }
 
@@ -1749,7 +1750,7 @@ func (c *call) mustAsk(want ...visited) {
 		got = append(got, visit(q.at-c.began, q.s.number))
 	}
 	if !slices.Equal(got, want) {
-		c.Fatalf("%s\n%s\nasked %s\nwant  %s", c.title, c.settings(), visits(got), visits(want))
+		c.Fatalf("%s\n%s\nasked\n%s\nwant\n%s", c.title, c.settings(), visits(got), visits(want))
 	}
 }
 
@@ -1806,20 +1807,20 @@ func (w *world) mustBe(q *query, owner string, t question.Type) {
 		is   bool
 		what string
 	}{
-		{h.Response, "QR is set: this is a response"},
-		{h.Opcode != dns.OpcodeQuery, "the opcode is not that of a query, 0"},
-		{!h.RecursionDesired, "RD is not set: nobody is asked to find out"},
-		{h.Authoritative || h.Truncated || h.RecursionAvailable || h.Zero, "AA, TC, RA and Z are a response's: want 0 in a query"},
-		{h.Rcode != 0, "the response code is a response's: want 0 in a query"},
-		{!strings.EqualFold(asked.Name, owner), "the question is for " + asked.Name + ": want " + owner},
-		{asked.Qtype != uint16(t), "the question is for the type " + typeName(question.Type(asked.Qtype)) + ": want " + typeName(t)},
+		{h.Response, "QR is set, as in a response"},
+		{h.Opcode != dns.OpcodeQuery, "the opcode is not 0"},
+		{!h.RecursionDesired, "RD is not set, so that nobody has to find out"},
+		{h.Authoritative || h.Truncated || h.RecursionAvailable || h.Zero, "one of AA, TC, RA and Z is set, which are for responses"},
+		{h.Rcode != 0, "the response code is not 0"},
+		{!strings.EqualFold(asked.Name, owner), "the question is for " + asked.Name + ", not " + owner},
+		{asked.Qtype != uint16(t), "the question is for " + typeName(question.Type(asked.Qtype)) + " records, not " + typeName(t)},
 		{asked.Qclass != dns.ClassINET, "the class is not IN"},
 		{len(q.m.Answer)+len(q.m.Ns) > 0, "there are answers in it"},
-		{len(q.m.Extra) > 1 || len(q.m.Extra) == 1 && q.m.IsEdns0() == nil, "more than an OPT record stands behind the question"},
-		{q.m.Len() < len(q.msg), fmt.Sprintf("%d octets stand behind it", len(q.msg)-q.m.Len())},
+		{len(q.m.Extra) > 1 || len(q.m.Extra) == 1 && q.m.IsEdns0() == nil, "something else than one OPT record stands behind the question"},
+		{q.m.Len() < len(q.msg), fmt.Sprintf("%d octets stand behind the end", len(q.msg)-q.m.Len())},
 	} {
 		if fault.is {
-			w.Fatalf("server %d received\n\n%s\n\n%s", q.s.number+1, wire.DNS(q.msg).Dump(), fault.what)
+			w.Fatalf("server %d received a message in which %s:\n\n%s", q.s.number+1, fault.what, wire.DNS(q.msg).Dump())
 		}
 	}
 }
@@ -1848,7 +1849,7 @@ func describe(payload []byte) string {
 		}
 	}
 	q := m.Question[0]
-	text := fmt.Sprintf("%04x %s %s", m.Id, typeName(question.Type(q.Qtype)), quote(q.Name))
+	text := fmt.Sprintf("%04x %s %s", m.Id, typeName(question.Type(q.Qtype)), q.Name)
 	switch {
 	case !m.Response:
 		return text + "?"
@@ -1907,19 +1908,23 @@ func errName(err error) string {
 	return fmt.Sprintf("%q", err)
 }
 
-// visits lists who was asked when.
+// visits lists who was asked when, four on a line.
 func visits(all []visited) string {
 	if len(all) == 0 {
-		return "nobody"
+		return "  nobody"
 	}
-	var parts []string
-	for _, v := range all {
-		parts = append(parts, fmt.Sprintf("server %d at %v", v.server+1, v.at))
+	var lines []string
+	for row := range slices.Chunk(all, 4) {
+		var parts []string
+		for _, v := range row {
+			parts = append(parts, fmt.Sprintf("%d at %v", v.server+1, v.at))
+		}
+		lines = append(lines, "  server "+strings.Join(parts, ", "))
 	}
-	if n := len(parts); n > 8 {
-		parts = append(parts[:8], fmt.Sprintf("… (%d in all)", n))
+	if n := len(lines); n > 6 {
+		lines = append(lines[:6], fmt.Sprintf("  … (%d in all)", len(all)))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(lines, "\n")
 }
 
 // quote is %q, without the middle of a long text.

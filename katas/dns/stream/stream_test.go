@@ -856,6 +856,37 @@ func TestStop(t *testing.T) {
 			})
 		})
 	}
+	t.Run("Accept returns a client at that moment", func(t *testing.T) {
+		bubble.Run(t, 16, func(b *bubble.B) {
+			s := prepare(b, stream.Limits{Idle: time.Hour}, echo)
+			s.accepted = func() {
+				s.Net.Note("ctx is cancelled, and Accept returns a client")
+				s.cancel()
+			}
+			s.client("Ann")
+			s.begin(b.Context())
+			s.mustReturn(0, nil)
+			s.mustLeaveNothing()
+		})
+	})
+	t.Run("twenty clients came, asked and left", func(t *testing.T) {
+		bubble.Run(t, 16, func(b *bubble.B) {
+			s := start(b, stream.Limits{Idle: time.Hour}, echo)
+			before := runtime.NumGoroutine()
+			for i := range 20 {
+				c := s.dial("others")
+				c.ask("hello")
+				if i%2 == 0 {
+					c.conn.SetLinger(0) // leaves with a reset
+				}
+				c.conn.Close()
+			}
+			s.Wait()
+			if more := runtime.NumGoroutine() - before; more >= 10 {
+				s.Fatalf("%s\nTwenty clients came, asked and left. Since then, there are %d goroutines more.\nWant nothing left of them.\n\n%s", s.title(), more, s.state())
+			}
+		})
+	})
 	t.Run("ctx is done before anything began", func(t *testing.T) {
 		bubble.Run(t, 16, func(b *bubble.B) {
 			ctx, cancel := context.WithCancel(b.Context())
@@ -1406,6 +1437,8 @@ type serving struct {
 	over     chan struct{} // closed when Serve is over
 	returned time.Duration // when that was
 
+	accepted func() // is called when Accept returns a client
+
 	late       atomic.Int64 // calls of Accept that failed when the test was over
 	mu         sync.Mutex
 	open, most int                      // connections that were accepted and are not closed
@@ -1555,6 +1588,9 @@ func (l listener) Accept() (net.Conn, error) {
 	if err != nil {
 		l.s.failed(err)
 		return nil, err
+	}
+	if l.s.accepted != nil {
+		l.s.accepted()
 	}
 	return l.s.accept(conn.(*memnet.Conn)), nil
 }
@@ -2097,13 +2133,16 @@ func (c *call) mustReturn(at time.Duration, want string) {
 	}
 }
 
-// mustBeClosed wants no socket of Exchange's to be left.
-func (c *call) mustBeClosed() {
+// mustBeGone wants no socket of Exchange's to be left, and no goroutine.
+func (c *call) mustBeGone() {
 	c.s.T().Helper()
 	for _, o := range c.s.Net.Open() {
-		if strings.Contains(o.Where, "stream.go") {
+		if strings.Contains(o.Where, "/stream.go") {
 			c.s.Fatalf("%s\nreturned %s\nand has left open: %s", title, outcome(c.response, c.err), o)
 		}
+	}
+	if waiting := c.s.Waiting(); strings.Contains(waiting, "/stream.go:") {
+		c.s.Fatalf("%s\nreturned %s\nand has left a goroutine behind. Who waits where:\n\n%s", title, outcome(c.response, c.err), waiting)
 	}
 }
 
@@ -2117,7 +2156,7 @@ func (c *call) mustAnswer(want string, at time.Duration) {
 	if string(c.response) != want {
 		c.s.Fatalf("%s\n%s", title, compare("returned", string(c.response), want))
 	}
-	c.mustBeClosed()
+	c.mustBeGone()
 }
 
 // mustFail wants that error after that time.
@@ -2127,7 +2166,7 @@ func (c *call) mustFail(at time.Duration, want error) {
 	if !errors.Is(c.err, want) || c.took != at {
 		c.s.Fatalf("%s\nreturned %s after %v\nwant     an error that is %s after %v", title, outcome(c.response, c.err), span(c.took), strings.TrimPrefix(errName(want), "an error that is "), span(at))
 	}
-	c.mustBeClosed()
+	c.mustBeGone()
 }
 
 // mustBeAsked wants the server to have been asked over these networks.

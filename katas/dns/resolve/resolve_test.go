@@ -241,7 +241,7 @@ func TestSilence(t *testing.T) {
 	})
 }
 
-// Servers that cannot or will not answer (RFC 1035, section 4.1.1).
+// Servers that cannot or will not answer (RFC 1034, section 5.3.3).
 func TestFailure(t *testing.T) {
 	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 6, f) })
 	referral := func(q *query) {
@@ -528,7 +528,7 @@ func TestNoise(t *testing.T) {
 	})
 }
 
-// Answers that do not fit into a datagram (RFC 7766, section 5).
+// Answers that do not fit into a datagram (RFC 2181, section 9).
 func TestTruncated(t *testing.T) {
 	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 11, f) })
 	for _, tt := range []struct {
@@ -587,6 +587,22 @@ func TestTruncated(t *testing.T) {
 		c.mustEnd(0)
 		c.mustGet(0, all...)
 	})
+	run("from the second server", 2, func(w *world) {
+		a := w.a(w.name())
+		w.servers[1].udp = func(q *query) { q.truncated() }
+		w.servers[1].overTCP(func(q *query) { q.answer(a) })
+		c := w.lookup(w.Context(), a.Name, question.TypeA)
+		c.mustGet(w.timeout, a)
+		c.mustHaveSent(2)
+	})
+	run("from a server with an address of IPv6", 0, func(w *world) {
+		w.local = "2001:db8::7"
+		w.add(netip.MustParseAddrPort("[2001:db8::53]:53"))
+		a := w.a(w.name())
+		w.servers[0].udp = func(q *query) { q.truncated() }
+		w.servers[0].overTCP(func(q *query) { q.answer(a) })
+		w.lookup(w.Context(), a.Name, question.TypeA).mustGet(0, a)
+	})
 	run("NXDOMAIN over TCP", 2, func(w *world) {
 		w.servers[0].udp = func(q *query) { q.truncated() }
 		w.servers[0].overTCP(func(q *query) { q.fail(dns.RcodeNameError) })
@@ -596,7 +612,7 @@ func TestTruncated(t *testing.T) {
 	})
 }
 
-// TCP that leads nowhere (RFC 7766, section 5).
+// TCP that leads nowhere (RFC 1035, section 7.2).
 func TestTCPFails(t *testing.T) {
 	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 12, f) })
 	end := func(q *query) { q.conn.Close() }
@@ -808,7 +824,7 @@ func TestUnasked(t *testing.T) {
 	}
 }
 
-// Aliases that lead on to another question (RFC 1034, section 5.3.1).
+// Aliases that lead on to another question (RFC 1034, section 5.3.3).
 func TestAliasOfAlias(t *testing.T) {
 	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 15, f) })
 	for _, step := range []int{1, 2, 3} {

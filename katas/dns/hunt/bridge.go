@@ -1,6 +1,5 @@
 //go:build solution
 
-// Package hunt tells the addresses of a few hosts, over DNS.
 package hunt
 
 import (

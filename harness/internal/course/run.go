@@ -32,7 +32,7 @@ type Options struct {
 // is on where the kata is concurrent and this machine has it.
 func (x Index) Run(ctx context.Context, k Kata, o Options) (Verdict, error) {
 	s := Spec{Root: x.Root, Package: k.Dir, Timeout: o.Timeout, First: o.First}
-	concurrent := s.uses(networks...)
+	concurrent := s.uses(concurrency...)
 	var drawn uint64
 	if s.uses("draw") {
 		var err error
@@ -97,17 +97,19 @@ func (v *Verdict) checkShipped(k Kata) {
 	}
 }
 
-// networks are the helpers by which a test shows that its kata is concurrent.
-var networks = []string{"memnet", "bubble", "loopback", "grpctest"}
+// concurrency is what tests import when their kata is concurrent: a helper that
+// is a network, or package sync.
+var concurrency = []string{"memnet", "bubble", "loopback", "grpctest", "sync"}
 
-// uses says whether the package's tests import one of those helpers.
-func (s Spec) uses(helpers ...string) bool {
+// uses says whether the package's tests import one of those helpers, or packages
+// of the standard library.
+func (s Spec) uses(packages ...string) bool {
 	names, _ := filepath.Glob(filepath.Join(s.Root, filepath.FromSlash(s.Package), "*_test.go"))
 	for _, name := range names {
 		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
 		if err == nil && slices.ContainsFunc(f.Imports, func(spec *ast.ImportSpec) bool {
 			dir, name := path.Split(strings.Trim(spec.Path.Value, "`\""))
-			return strings.HasSuffix(dir, "/harness/") && slices.Contains(helpers, name)
+			return (dir == "" || strings.HasSuffix(dir, "/harness/")) && slices.Contains(packages, name)
 		}) {
 			return true
 		}

@@ -9,9 +9,15 @@ import (
 	"github.com/example/netkata/harness/internal/course"
 )
 
-// A kata whose tests use one of the harness' networks is concurrent: the race
-// detector is on, or the verdict says why not.
+// A kata whose tests use one of the harness' networks, or package sync, is
+// concurrent: the race detector is on, or the verdict says why not.
 func TestRace(t *testing.T) {
+	for _, imported := range []string{"example.com/m/harness/memnet", "sync"} {
+		t.Run(imported, func(t *testing.T) { testRace(t, imported) })
+	}
+}
+
+func testRace(t *testing.T, imported string) {
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("the race detector needs a C compiler")
 	}
@@ -22,7 +28,7 @@ func TestRace(t *testing.T) {
 import (
 	"testing"
 
-	_ "example.com/m/harness/memnet"
+	_ "`+imported+`"
 )
 
 func TestA(t *testing.T) {}

@@ -130,25 +130,28 @@ func samePort(addr string) (ln net.Listener, pc net.PacketConn, err error) {
 
 // Zone adds the flags -zone and -origin, and returns what loads the zone that they
 // name once they are parsed; unless they do, it is a small one, local., with web,
-// api and redis in it.
+// api and redis in it. It logs which zone it is.
 func Zone[Z any](parse func(r io.Reader, origin string) (Z, error)) (load func() (Z, error)) {
 	path := flag.String("zone", "", "zone `file`; without it, a small zone that has web.local. in it")
-	origin := flag.String("origin", "local.", "the zone's `name`")
-	return func() (Z, error) {
-		if *path == "" {
+	origin := flag.String("origin", "", "the zone's `name`")
+	return func() (z Z, err error) {
+		switch {
+		case *path == "" && *origin == "":
+			log.Print("the zone is local., which comes with this program: ask for web.local")
 			return parse(strings.NewReader(localZone), "local.")
+		case *path == "" || *origin == "":
+			return z, errors.New("-zone FILE and -origin NAME come together")
 		}
 		f, err := os.Open(*path)
 		if err != nil {
-			var none Z
-			return none, err
+			return z, err
 		}
 		defer f.Close()
-		z, err := parse(f, *origin)
-		if err != nil {
-			err = fmt.Errorf("%s:%w", *path, err)
+		if z, err = parse(f, *origin); err != nil {
+			return z, fmt.Errorf("%s:%w", *path, err)
 		}
-		return z, err
+		log.Print("the zone is ", *origin)
+		return z, nil
 	}
 }
 

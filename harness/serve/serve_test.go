@@ -139,6 +139,9 @@ func TestZone(t *testing.T) {
 		t.Fatal(err)
 	}
 	flag.Set("zone", path)
+	if _, err := load(); err == nil || !strings.Contains(err.Error(), "together") {
+		t.Errorf("without an origin: %v", err)
+	}
 	flag.Set("origin", "example.com.")
 	if got, err := load(); got != "example.com. text" || err != nil {
 		t.Errorf("with flags: %q, %v", got, err)

@@ -56,7 +56,11 @@ func (a *app) nextOf(args []string) (course.Standing, error) {
 
 func (a *app) howToStart(s course.Standing) {
 	if len(s.Behind) > 0 {
-		a.say("It is built on %s: do that first.\n", strings.Join(s.Behind, ", "))
+		first := "that"
+		if len(s.Behind) > 1 {
+			first = "those"
+		}
+		a.say("It is built on %s: do %s first.\n", strings.Join(s.Behind, ", "), first)
 	}
 	verb := "Open"
 	if s.Status == course.Begun {

@@ -109,7 +109,7 @@ func ParseType(msg []byte, off int) (t Type, c Class, next int, err error) {
 // msg, and returns them with the offset of the octet behind the last.
 //
 // The error is ErrCount when the message ends where the next question would
-// begin, and otherwise one of Parse's.
+// begin, or before it, and otherwise one of Parse's.
 func ParseAll(msg []byte, off int, count uint16) (all []Question, next int, err error) {
 	// TODO
 	return nil, off, todo.Err

@@ -6,12 +6,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/miekg/dns"
 	"golang.org/x/net/dns/dnsmessage"
@@ -124,6 +126,7 @@ func TestShort(t *testing.T) {
 			mustFailType(r, msg, 5, question.ErrShort)
 			mustFailType(r, msg, len(msg)+past, question.ErrShort)
 		}
+		mustFailType(r, make([]byte, 5+n), math.MaxInt, question.ErrShort) // what is added to it goes below zero
 	}
 }
 
@@ -155,7 +158,7 @@ func TestNameErrors(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			r := rule.New(t, 7)
 			q := question.Question{Name: tt.name, Type: question.TypeA, Class: question.ClassIN}
-			got, err := appendTo(r, nil, q)
+			got, err := appendTo(r, nil, q, tt.want)
 			failed(r, fmt.Sprintf("Append(nil, %s)", show(q)), err, tt.want, returned(got))
 		})
 	}
@@ -188,7 +191,7 @@ func TestAppendError(t *testing.T) {
 	} {
 		q := question.Question{Name: tt.text, Type: question.TypeA, Class: question.ClassIN}
 		b := []byte("\xaa\xbb")
-		got, err := appendTo(r, bytes.Clone(b), q)
+		got, err := appendTo(r, bytes.Clone(b), q, tt.want)
 		failed(r, fmt.Sprintf("Append(b, %s)", show(q)), err, tt.want, returned(got))
 		if !bytes.Equal(got, b) {
 			r.Fatalf("Append(b, %s) = error: %v\n%s", show(q), err, wasHere(b, got))
@@ -255,7 +258,7 @@ func TestCaptured(t *testing.T) {
 		if len(wire.DNS(msg).Faults) > 0 || m.Unpack(msg) != nil {
 			continue // captured because it is malformed
 		}
-		got, next, err := parseAll(r, msg, headLen, uint16(len(m.Question)))
+		got, next, err := parseAll(r, msg, headLen, uint16(len(m.Question)), nil)
 		if err != nil {
 			r.Fatalf("ParseAll(msg, 0xc, %d) = error: %v\nwant no error\n\n%s\n%s", len(m.Question), err, short(file), wire.DNS(msg).Dump())
 		}
@@ -295,7 +298,7 @@ func TestCount(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			r := rule.New(t, 10)
 			msg := claim(tt.msg, tt.count)
-			got, next, err := parseAll(r, msg, tt.off, tt.count)
+			got, next, err := parseAll(r, msg, tt.off, tt.count, tt.want)
 			failed(r, fmt.Sprintf("ParseAll(msg, %#x, %d)", tt.off, tt.count), err, tt.want,
 				fmt.Sprintf("it returned %s, next %#x\n\n%s", showAll(got), next, dump(msg, tt.off)))
 		})
@@ -424,7 +427,7 @@ func TestRoundTrip(t *testing.T) {
 	r := rule.New(t, 15)
 	r.Property(func(t *rapid.T, r *rule.R) {
 		q := drawQuestion(t)
-		msg, err := appendTo(r, message(1, ""), q)
+		msg, err := appendTo(r, message(1, ""), q, nil)
 		if err != nil {
 			r.Fatalf("Append(b, %s) = error: %v", show(q), err)
 		}
@@ -482,7 +485,7 @@ func FuzzParseAll(f *testing.F) {
 		r := rule.New(t, 16)
 		msg := message(count, string(questions))
 		call := fmt.Sprintf("ParseAll(msg, 0xc, %d)", count)
-		got, next, err := parseAll(r, msg, headLen, count)
+		got, next, err := parseAll(r, msg, headLen, count, nil)
 		var m dns.Msg
 		refused := m.Unpack(msg)
 		switch {
@@ -526,28 +529,47 @@ func FuzzUnmarshalText(f *testing.F) {
 
 func parse(r *rule.R, msg []byte, off int) (q question.Question, next int, err error) {
 	r.T().Helper()
-	r.Do(func() string { return fmt.Sprintf("Parse(msg, %#x)\n\n%s", off, dump(msg, off)) },
+	return parseFor(r, msg, off, nil)
+}
+
+// parseFor is parse where that error is wanted, if any: a call that panics shall
+// say so.
+func parseFor(r *rule.R, msg []byte, off int, want error) (q question.Question, next int, err error) {
+	r.T().Helper()
+	r.Do(func() string { return fmt.Sprintf("Parse(msg, %#x)%s\n\n%s", off, wanted(want), dump(msg, off)) },
 		func() { q, next, err = question.Parse(msg, off) })
 	return q, next, err
 }
 
-func parseAll(r *rule.R, msg []byte, off int, count uint16) (all []question.Question, next int, err error) {
+// wanted is a line that says what error is wanted, if any.
+func wanted(err error) string {
+	if err == nil {
+		return ""
+	}
+	return "\nwant error: " + sentinel(err)
+}
+
+func parseAll(r *rule.R, msg []byte, off int, count uint16, want error) (all []question.Question, next int, err error) {
 	r.T().Helper()
-	r.Do(func() string { return fmt.Sprintf("ParseAll(msg, %#x, %d)\n\n%s", off, count, dump(msg, off)) },
+	r.Do(func() string {
+		return fmt.Sprintf("ParseAll(msg, %#x, %d)%s\n\n%s", off, count, wanted(want), dump(msg, off))
+	},
 		func() { all, next, err = question.ParseAll(msg, off, count) })
 	return all, next, err
 }
 
-func parseType(r *rule.R, msg []byte, off int) (t question.Type, c question.Class, next int, err error) {
+func parseType(r *rule.R, msg []byte, off int, want error) (t question.Type, c question.Class, next int, err error) {
 	r.T().Helper()
-	r.Do(func() string { return fmt.Sprintf("ParseType(msg, %d), msg is % x", off, msg) },
+	r.Do(func() string {
+		return fmt.Sprintf("ParseType(msg, %d)%s%s\n\nmsg is % x", off, past(msg, off), wanted(want), msg)
+	},
 		func() { t, c, next, err = question.ParseType(msg, off) })
 	return t, c, next, err
 }
 
-func appendTo(r *rule.R, b []byte, q question.Question) (out []byte, err error) {
+func appendTo(r *rule.R, b []byte, q question.Question, want error) (out []byte, err error) {
 	r.T().Helper()
-	r.Do(func() string { return fmt.Sprintf("Append(b, %s), b has %d octets", show(q), len(b)) },
+	r.Do(func() string { return fmt.Sprintf("Append(b, %s), b has %d octets%s", show(q), len(b), wanted(want)) },
 		func() { out, err = question.Append(b, q) })
 	return out, err
 }
@@ -575,7 +597,7 @@ func mustParse(r *rule.R, msg []byte, off int, want question.Question, wantNext 
 
 func mustParseAll(r *rule.R, msg []byte, off int, count uint16, want []question.Question, wantNext int) {
 	r.T().Helper()
-	got, next, err := parseAll(r, msg, off, count)
+	got, next, err := parseAll(r, msg, off, count, nil)
 	call := fmt.Sprintf("ParseAll(msg, %#x, %d)", off, count)
 	if err != nil {
 		r.Fatalf("%s = error: %v\nwant %s, next %#x\n\n%s", call, err, showAll(want), wantNext, dump(msg, off))
@@ -595,7 +617,7 @@ func mustParseAll(r *rule.R, msg []byte, off int, count uint16, want []question.
 
 func mustParseType(r *rule.R, msg []byte, off int, wantT question.Type, wantC question.Class) {
 	r.T().Helper()
-	t, c, next, err := parseType(r, msg, off)
+	t, c, next, err := parseType(r, msg, off, nil)
 	call := fmt.Sprintf("ParseType(msg, %d)", off)
 	if err != nil {
 		r.Fatalf("%s = error: %v\nwant type %s, class %s, next %d\n\nmsg is % x", call, err, number(wantT), number(wantC), off+4, msg)
@@ -608,14 +630,26 @@ func mustParseType(r *rule.R, msg []byte, off int, wantT question.Type, wantC qu
 
 func mustFail(r *rule.R, msg []byte, off int, want error) {
 	r.T().Helper()
-	got, next, err := parse(r, msg, off)
+	got, next, err := parseFor(r, msg, off, want)
 	failed(r, fmt.Sprintf("Parse(msg, %#x)", off), err, want, fmt.Sprintf("it returned %s, next %#x\n\n%s", show(got), next, dump(msg, off)))
 }
 
 func mustFailType(r *rule.R, msg []byte, off int, want error) {
 	r.T().Helper()
-	_, _, next, err := parseType(r, msg, off)
-	failed(r, fmt.Sprintf("ParseType(msg, %d)", off), err, want, fmt.Sprintf("it returned next %d; msg has %d octets", next, len(msg)))
+	_, _, next, err := parseType(r, msg, off, want)
+	failed(r, fmt.Sprintf("ParseType(msg, %d)%s", off, past(msg, off)), err, want, fmt.Sprintf("it returned next %d; msg has %d octets", next, len(msg)))
+}
+
+// past says so where off lies behind msg's end: that is no slip of the test.
+func past(msg []byte, off int) string {
+	if off <= len(msg) {
+		return ""
+	}
+	text := fmt.Sprintf(", of a msg of %d octets: off lies past the end", len(msg))
+	if off == math.MaxInt {
+		text += ",\nand is the largest int: off+4 is below zero"
+	}
+	return text
 }
 
 // failed fails the test unless err, which that call returned, is want.
@@ -637,7 +671,7 @@ func failed(r *rule.R, call string, err, want error, rest string) {
 func mustAppend(r *rule.R, b []byte, q question.Question, want []byte) {
 	r.T().Helper()
 	before := bytes.Clone(b)
-	got, err := appendTo(r, b, q)
+	got, err := appendTo(r, b, q, nil)
 	if err != nil {
 		r.Fatalf("Append(b, %s) = error: %v\nwant no error", show(q), err)
 	}
@@ -668,10 +702,31 @@ func mustUnmarshal[N ~uint16](r *rule.R, text, of string, v encoding.TextUnmarsh
 func mustNotUnmarshal[N ~uint16](r *rule.R, text, of string, v encoding.TextUnmarshaler, got *N, was N) {
 	r.T().Helper()
 	err := unmarshal(r, text, of, v)
-	failed(r, fmt.Sprintf("UnmarshalText(%+q), of a %s,", text, of), err, question.ErrText, fmt.Sprintf("it is now %d", uint16(*got)))
+	call := fmt.Sprintf("UnmarshalText(%+q), of a %s,", text, of)
+	failed(r, call, err, question.ErrText, fmt.Sprintf("it is now %s%s", called(of, uint16(*got)), foreign(text)))
 	if *got != was {
-		r.Fatalf("UnmarshalText(%+q), of a %s, = error: %v\nand it is now %d, want it as it was: %d", text, of, err, uint16(*got), uint16(was))
+		r.Fatalf("%s = error: %v\nand it is now %d, want it as it was: %d%s", call, err, uint16(*got), uint16(was), foreign(text))
 	}
+}
+
+// called is a number, and what it is called where a text of another alphabet may
+// be taken for its name.
+func called(of string, n uint16) string {
+	if text, ok := map[string]string{"Type 1": "A", "Type 2": "NS", "Type 16": "TXT", "Class 4": "HS"}[fmt.Sprint(of, " ", n)]; ok {
+		return fmt.Sprintf("%d, which is %s", n, text)
+	}
+	return fmt.Sprint(n)
+}
+
+// foreign says which characters of text are none of ASCII: some become one when
+// they are turned into upper case, or compared with strings.EqualFold.
+func foreign(text string) (lines string) {
+	for _, c := range text {
+		if c > 0x7f && c != utf8.RuneError {
+			lines += fmt.Sprintf("\n%c is U+%04X: only the letters A to Z, and digits 0 to 9, count (rule 13)", c, c)
+		}
+	}
+	return lines
 }
 
 // sentinels are the errors that this kata may return, with their names.

@@ -22,7 +22,7 @@ func (s Status) String() string { return [...]string{"not begun", "locked", "beg
 type Standing struct {
 	Kata
 	Status Status
-	Behind []string  // the IDs of what it needs that is not Done
+	Behind []string  // the IDs of what it needs that is not Done, without those that these need themselves
 	Last   *Entry    // the last run since the last reset, nil for none
 	Done   *Entry    // the last green run, nil for none
 	Draw   *Entry    // the last draw by shuffle, nil for none
@@ -47,15 +47,28 @@ func (x Index) Board(log Log) ([]Standing, error) {
 		if s.Folder, err = x.Folder(k, sums); err != nil {
 			return nil, err
 		}
-		for _, id := range k.Needs {
-			if !done[id] {
-				s.Behind = append(s.Behind, id)
-			}
-		}
+		s.Behind = x.behind(k, done)
 		s.look(x.Root, log.Of(k.ID))
 		board = append(board, s)
 	}
 	return board, nil
+}
+
+func (x Index) behind(k Kata, done map[string]bool) (ids []string) {
+	implied := map[string]bool{} // by what k needs as well
+	for _, id := range k.Needs {
+		if need, _ := x.Kata(id); !done[id] {
+			for _, further := range need.Needs {
+				implied[further] = true
+			}
+		}
+	}
+	for _, id := range k.Needs {
+		if !done[id] && !implied[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func (s *Standing) look(root string, log Log) {

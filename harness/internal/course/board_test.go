@@ -143,3 +143,27 @@ func TestBoard(t *testing.T) {
 		}
 	}
 }
+
+// Of what a kata needs, the board names only what nothing else of it needs as
+// well, as long as that is not done.
+func TestBehind(t *testing.T) {
+	x := course.Index{Root: t.TempDir(), Katas: []course.Kata{
+		{ID: "t/a"},
+		{ID: "t/b", Needs: []string{"t/a"}},
+		{ID: "t/c", Needs: []string{"t/a", "t/b"}},
+	}}
+	write(t, filepath.Join(x.Root, "katas", "stubs.sum"), []byte("t/a/a.go h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"))
+	for _, tc := range []struct{ green, want string }{
+		{"", "t/b"},
+		{"t/a", "t/b"},
+		{"t/b", "t/a"},
+	} {
+		board, err := x.Board(course.Log{{Kata: tc.green, Deed: course.DidRun, Verdict: course.Green.String()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(board[2].Behind, " "); got != tc.want {
+			t.Errorf("with %q green, t/c is behind %q, want %q", tc.green, got, tc.want)
+		}
+	}
+}

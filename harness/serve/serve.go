@@ -138,7 +138,7 @@ func Zone[Z any](parse func(r io.Reader, origin string) (Z, error)) (load func()
 		switch {
 		case *path == "" && *origin == "":
 			log.Print("the zone is local., which comes with this program: ask for web.local")
-			return parse(strings.NewReader(localZone), "local.")
+			return named(parse(strings.NewReader(localZone), "local."))
 		case *path == "" || *origin == "":
 			return z, errors.New("-zone FILE and -origin NAME come together")
 		}
@@ -147,12 +147,30 @@ func Zone[Z any](parse func(r io.Reader, origin string) (Z, error)) (load func()
 			return z, err
 		}
 		defer f.Close()
-		if z, err = parse(f, *origin); err != nil {
-			return z, fmt.Errorf("%s:%w", *path, err)
+		if z, err = named(parse(f, *origin)); err != nil {
+			return z, fmt.Errorf("%s: %w", *path, err)
 		}
 		log.Print("the zone is ", *origin)
 		return z, nil
 	}
+}
+
+// named says whose error it is.
+func named[Z any](z Z, err error) (Z, error) {
+	if errors.Is(err, todo.Err) {
+		err = fmt.Errorf("dns/zone: %w (go tool kata run dns/zone)", err)
+	}
+	return z, err
+}
+
+// Answers returns handle, or an error where it does not even answer a query for
+// the root's SOA record, as what is not written yet does not.
+func Answers(handle func(b, query []byte) (response []byte, ok bool)) (func(b, query []byte) ([]byte, bool), error) {
+	query := []byte("\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x06\x00\x01")
+	if _, ok := handle(nil, query); !ok {
+		return nil, fmt.Errorf("a plain query gets no response: is dns/respond done? (go tool kata run dns/respond)")
+	}
+	return handle, nil
 }
 
 //go:embed local.zone

@@ -18,8 +18,12 @@ func main() {
 		if err != nil {
 			return err
 		}
-		return server.Serve(ctx, pc, func(b, query []byte) ([]byte, bool) {
+		handle, err := serve.Answers(func(b, query []byte) ([]byte, bool) {
 			return respond.Respond(b, query, respond.UDP, z.Lookup)
 		})
+		if err != nil {
+			return err
+		}
+		return server.Serve(ctx, pc, handle)
 	})
 }

@@ -20,10 +20,14 @@ func main() {
 	flag.IntVar(&limits.Conns, "conns", 0, "how many connections there may be; 0 is the kata's own limit")
 	serve.Both(func() (serve.Packets, serve.Streams, error) {
 		z, err := load()
+		if err != nil {
+			return nil, nil, err
+		}
 		over := func(transport respond.Transport) func(b, query []byte) ([]byte, bool) {
 			return func(b, query []byte) ([]byte, bool) { return respond.Respond(b, query, transport, z.Lookup) }
 		}
-		packets := func(ctx context.Context, pc net.PacketConn) error { return server.Serve(ctx, pc, over(respond.UDP)) }
+		overUDP, err := serve.Answers(over(respond.UDP))
+		packets := func(ctx context.Context, pc net.PacketConn) error { return server.Serve(ctx, pc, overUDP) }
 		streams := func(ctx context.Context, ln net.Listener) error {
 			return stream.Serve(ctx, ln, over(respond.TCP), limits)
 		}

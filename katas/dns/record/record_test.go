@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -377,7 +378,7 @@ func TestGet(t *testing.T) {
 			msg := []byte("\xff\xff\x01" + fixed(tt.data.Type(), 1, 300, len(tt.wire)) + tt.wire)
 			var fault string
 			got, next, err := parse(r, msg, 2, octetNames(msg, &fault))
-			shown := "Here get reads names of another kind: the octet at off is all of it, 7 is\n\"n7.\", and next is off + 1.\n\n" +
+			shown := "msg is a record of type " + kind(tt.data) + ". Here get reads names of another kind: the\noctet at off is all of it, 7 is \"n7.\", and next is off + 1.\n\n" +
 				wire.Bytes(msg).Dump(wire.Mark{Off: 2, Note: "Parse begins here"})
 			if fault != "" {
 				r.Fatalf("in Parse(msg, 0x2, get), %s\n\n%s", fault, shown)
@@ -444,26 +445,30 @@ func TestPut(t *testing.T) {
 		data record.Data
 		wire string   // with pointers to what stands before
 		put  []string // the names that put is given behind the owner
+		at   []int    // and where
 	}{
-		{record.CNAME{Target: "www.example.com."}, "\xc0\x0c", []string{"www.example.com."}},
-		{record.NS{Host: "www.example.com."}, "\xc0\x0c", []string{"www.example.com."}},
-		{record.PTR{Target: "www.example.com."}, "\xc0\x0c", []string{"www.example.com."}},
-		{record.MX{Preference: 10, Host: "www.example.com."}, "\x00\x0a\xc0\x0c", []string{"www.example.com."}},
+		{record.CNAME{Target: "www.example.com."}, "\xc0\x0c", []string{"www.example.com."}, []int{0x27}},
+		{record.NS{Host: "www.example.com."}, "\xc0\x0c", []string{"www.example.com."}, []int{0x27}},
+		{record.PTR{Target: "www.example.com."}, "\xc0\x0c", []string{"www.example.com."}, []int{0x27}},
+		{record.MX{Preference: 10, Host: "www.example.com."}, "\x00\x0a\xc0\x0c", []string{"www.example.com."}, []int{0x29}},
 		{record.SOA{Primary: "ns.com.", Mailbox: "ns.com.", Serial: 0x81020304, Refresh: 0x05060708, Retry: 0x090a0b0c,
-			Expire: 0x0d0e0f10, Minimum: 0x11121314}, "\x02ns\x03com\x00\xc0\x27" + soaNumbers, []string{"ns.com.", "ns.com."}},
-		{record.SRV{Priority: 1, Weight: 2, Port: 5060, Target: "www.example.com."}, "\x00\x01\x00\x02\x13\xc4" + owner, nil},
-		{a("192.0.2.1"), "\xc0\x00\x02\x01", nil},
-		{record.TXT{Strings: []string{"www.example.com."}}, "\x10www.example.com.", nil},
-		{record.Unknown{Of: 39, Data: []byte(owner)}, owner, nil},
+			Expire: 0x0d0e0f10, Minimum: 0x11121314}, "\x02ns\x03com\x00\xc0\x27" + soaNumbers, []string{"ns.com.", "ns.com."}, []int{0x27, 0x2f}},
+		{record.SRV{Priority: 1, Weight: 2, Port: 5060, Target: "www.example.com."}, "\x00\x01\x00\x02\x13\xc4" + owner, nil, nil},
+		{a("192.0.2.1"), "\xc0\x00\x02\x01", nil, nil},
+		{record.TXT{Strings: []string{"www.example.com."}}, "\x10www.example.com.", nil, nil},
+		{record.Unknown{Of: 39, Data: []byte(owner)}, owner, nil, nil},
 	} {
 		t.Run(kind(tt.data), func(t *testing.T) {
 			r := rule.New(t, 12)
-			p := packer{seen: map[string]int{}}
+			p := packer{seen: map[string]int{}, want: append([]string{"www.example.com."}, tt.put...), at: append([]int{first}, tt.at...)}
 			want := message(rr(tt.data.Type(), tt.wire))
 			got, err := appendTo(r, want[:first:first], www(tt.data), p.put)
 			call := "Append(b, rr, put), with a put that writes names it knows as pointers,"
 			names := "put was given: " + strings.Join(p.calls, ", ")
+			calls := strings.Join(p.want, ", ")
 			switch {
+			case len(p.calls) > len(p.want) && (p.fault != "" || err != nil): // which is the fault: where it was called is not
+				r.Fatalf("%s\n%s\nwant           %s\n\n%s", call, names, calls, which(www(tt.data)))
 			case p.fault != "":
 				r.Fatalf("%s\n%s\n\n%s", call, p.fault, which(www(tt.data)))
 			case err != nil:
@@ -471,7 +476,7 @@ func TestPut(t *testing.T) {
 			case !bytes.Equal(got, want):
 				r.Fatalf("%s\nwrote other octets than wanted\n\n%s\n%s\n\n%s", call, which(www(tt.data)), names, wire.Diff(got, wire.DNS(want)))
 			}
-			if calls := strings.Join(append([]string{"www.example.com."}, tt.put...), ", "); strings.Join(p.calls, ", ") != calls {
+			if strings.Join(p.calls, ", ") != calls {
 				r.Fatalf("%s\n%s\nwant           %s\n\n%s", call, names, calls, which(www(tt.data)))
 			}
 		})
@@ -481,14 +486,21 @@ func TestPut(t *testing.T) {
 // packer writes names, and those that it has written before as pointers.
 type packer struct {
 	seen  map[string]int
+	want  []string // what it should be called with
+	at    []int    // and where
 	calls []string
 	fault string // what is wrong with how put was called
 }
 
 func (p *packer) put(b []byte, text string) ([]byte, error) {
+	n := len(p.calls)
 	p.calls = append(p.calls, text)
-	if len(b) < first {
-		p.fault = fmt.Sprintf("called put(b, %q) with %d octets in b\nwant all that stands before the name: put takes len(b) for its offset", text, len(b))
+	switch {
+	case n < len(p.want) && text == p.want[n] && len(b) != p.at[n]:
+		p.fault = fmt.Sprintf("called put(b, %q) with %d octets in b\nwant %d, all that stands before the name: put takes len(b) for its offset", text, len(b), p.at[n])
+		return nil, errPut
+	case len(b) < first:
+		p.fault = fmt.Sprintf("called put(b, %q) with %d octets in b, which has more", text, len(b))
 		return nil, errPut
 	}
 	if off, ok := p.seen[text]; ok {
@@ -569,7 +581,7 @@ func TestAppend(t *testing.T) {
 				if calls < n {
 					break
 				}
-				call := fmt.Sprintf("Append(b, rr, put), with a put that fails when it is called for the %d. time", n)
+				call := fmt.Sprintf("Append(b, rr, put), with a put that fails at call %d", n)
 				if !errors.Is(err, errPut) || own(err) {
 					r.Fatalf("%s\nerror: %v\nwant   %v, which is put's\n\n%s", call, err, errPut, which(www(tt.data)))
 				}
@@ -617,7 +629,7 @@ func TestOwn(t *testing.T) {
 			msg := bytes.Clone(before)
 			var got record.Record
 			var err error
-			r.Do(func() string { return called(before, first) }, func() { got, _, err = record.Parse(msg, first, name.Parse) })
+			r.Do(func() string { return called(before, first, nil) }, func() { got, _, err = record.Parse(msg, first, name.Parse) })
 			if err != nil {
 				r.Fatalf("%s\n\n%s", results(parsing(first), got, 0, err, 0), dump(before, first, "Parse begins here"))
 			}
@@ -683,11 +695,11 @@ func mustAgree(r *rule.R, file string, msg []byte, off int) int {
 	}
 	b, err := appendTo(r, nil, got, name.Append)
 	if err != nil {
-		r.Fatalf("Append refuses what %s read\nerror: %v\n\n%s\n\n%s", parsing(off), err, which(got), shown())
+		r.Fatalf("Append refuses what %s read\nerror: %v\n\n%s\n\n%s", parsing(off), err, read(got), shown())
 	}
 	if !bytes.Equal(b, want) {
 		r.Fatalf("Append makes other octets of what %s read\nthan another library (miekg/dns) makes of what it reads there\n\n%s\n\n%s\n%s",
-			parsing(off), which(got), wire.Diff(message(string(b)), wire.DNS(message(string(want)))), shown())
+			parsing(off), read(got), wire.Diff(message(string(b)), wire.DNS(message(string(want)))), shown())
 	}
 	return next
 }
@@ -800,11 +812,11 @@ func FuzzParse(f *testing.F) {
 		r = rule.New(t, 16)
 		b, err := appendTo(r, message()[:first], got, name.Append)
 		if err != nil {
-			r.Fatalf("Append refuses what %s read\nerror: %v\n\n%s\n\n%s", parsing(off), err, which(got), shown())
+			r.Fatalf("Append refuses what %s read\nerror: %v\n\n%s\n\n%s", parsing(off), err, read(got), shown())
 		}
 		mustParse(r, b, first, got, len(b))
 		if writesAlike(got.Data) && refused == nil && !bytes.Equal(b[first:], other) {
-			r.Fatalf("%s: another reader (miekg/dns) finds another record there\n\n%s\n\n%s\n%s", parsing(off), which(got),
+			r.Fatalf("%s: another reader (miekg/dns) finds another record there\n\n%s\n\n%s\n%s", parsing(off), read(got),
 				wire.Diff(b, wire.DNS(message(string(other)))), shown())
 		}
 	})
@@ -876,20 +888,43 @@ func aaaa(addr string) record.AAAA { return record.AAAA{Addr: netip.MustParseAdd
 
 func parse(r *rule.R, msg []byte, off int, get record.ParseName) (rr record.Record, next int, err error) {
 	r.T().Helper()
+	return parseFor(r, msg, off, get, nil)
+}
+
+// parseFor is parse where that error is wanted, if any: a call that panics shall
+// say so.
+func parseFor(r *rule.R, msg []byte, off int, get record.ParseName, want error) (rr record.Record, next int, err error) {
+	r.T().Helper()
 	clone := slices.Clip(bytes.Clone(msg)) // what Parse may do to it is TestOwn's affair
-	r.Do(func() string { return called(msg, off) }, func() { rr, next, err = record.Parse(clone, off, get) })
+	r.Do(func() string { return called(msg, off, want) }, func() { rr, next, err = record.Parse(clone, off, get) })
 	return rr, next, err
 }
 
-func called(msg []byte, off int) string {
-	return parsing(off) + "\n\n" + dump(msg, off, "Parse begins here")
+func called(msg []byte, off int, want error) string {
+	return parsing(off) + wanted(want) + "\n\n" + dump(msg, off, "Parse begins here")
+}
+
+// wanted is a line that says what error is wanted, if any.
+func wanted(err error) string {
+	if err == nil {
+		return ""
+	}
+	return "\nwant an error: " + sentinel(err)
 }
 
 func parsing(off int) string { return fmt.Sprintf("Parse(msg, %#x, name.Parse)", off) }
 
 func appendTo(r *rule.R, b []byte, rr record.Record, put record.AppendName) (out []byte, err error) {
 	r.T().Helper()
-	r.Do(func() string { return fmt.Sprintf("Append(b, rr, put), with %d octets in b\n\n%s", len(b), which(rr)) },
+	return appendFor(r, b, rr, put, nil)
+}
+
+// appendFor is appendTo where that error is wanted, if any.
+func appendFor(r *rule.R, b []byte, rr record.Record, put record.AppendName, want error) (out []byte, err error) {
+	r.T().Helper()
+	r.Do(func() string {
+		return fmt.Sprintf("Append(b, rr, put), with %d octets in b%s\n\n%s", len(b), wanted(want), which(rr))
+	},
 		func() { out, err = record.Append(b, rr, put) })
 	return out, err
 }
@@ -926,15 +961,15 @@ func results(call string, got record.Record, next int, err error, wantNext int) 
 	if err != nil {
 		return fmt.Sprintf("%s\nerror: %v\nwant no error", call, err)
 	}
-	return fmt.Sprintf("%s returned next %#x\nwant next %#x, the octet behind the data\n\n%s", call, next, wantNext, which(got))
+	return fmt.Sprintf("%s returned next %#x\nwant next %#x, the octet behind the data\n\n%s", call, next, wantNext, read(got))
 }
 
 func mustFail(r *rule.R, msg []byte, off int, want error) {
 	r.T().Helper()
-	got, _, err := parse(r, msg, off, name.Parse)
+	got, _, err := parseFor(r, msg, off, name.Parse, want)
 	switch {
 	case err == nil:
-		r.Fatalf("%s returned a record\nwant an error: %s\n\n%s\n\n%s", parsing(off), sentinel(want), which(got), dump(msg, off, "Parse begins here"))
+		r.Fatalf("%s returned a record\nwant an error: %s\n\n%s\n\n%s", parsing(off), sentinel(want), read(got), dump(msg, off, "Parse begins here"))
 	case !is(err, want):
 		r.Fatalf("%s\nerror: %v\nwant   %s\n\n%s", parsing(off), err, otherError(err, want), dump(msg, off, "Parse begins here"))
 	}
@@ -960,7 +995,7 @@ func mustAppendInto(r *rule.R, b []byte, rr record.Record, want []byte) {
 // mustRefuse wants that error of Append.
 func mustRefuse(r *rule.R, rr record.Record, want error) {
 	r.T().Helper()
-	got, err := appendTo(r, nil, rr, name.Append)
+	got, err := appendFor(r, nil, rr, name.Append, want)
 	switch {
 	case err == nil:
 		r.Fatalf("Append(nil, rr, name.Append) = nil error, and %d octets\nwant an error: %s\n\n%s%s", len(got), sentinel(want), which(rr), brief(got))
@@ -1002,7 +1037,15 @@ func brief(b []byte) string {
 // dump lists the records of msg, with a mark at off; of a long one, only what is
 // near. The header before them is the test's own.
 func dump(msg []byte, off int, note string) string {
-	all := wire.DNS(msg).Dump(wire.Mark{Off: off, Note: note})
+	d := wire.DNS(msg)
+	d.Faults = slices.DeleteFunc(d.Faults, func(f wire.Fault) bool { return strings.HasPrefix(f.Why, "the owner of OPT is the root") })
+	slices.SortStableFunc(d.Faults, func(a, b wire.Fault) int { return cmp.Compare(a.Off, b.Off) })
+	astray := len(d.Faults) > 1 // the others mostly follow from the first
+	d.Faults = d.Faults[:min(1, len(d.Faults))]
+	all := d.Dump(wire.Mark{Off: off, Note: note})
+	if at := strings.Index(all, "\n  answer 2 of "); astray && at > 0 && off == first {
+		all = all[:at] + "\n  … behind it the message goes on"
+	}
 	if at := strings.Index(all, "  answer 1 of "); at > 0 && bytes.HasPrefix(msg, message()[:6]) {
 		return all[at:]
 	}
@@ -1102,9 +1145,40 @@ func apart(a, b string) (string, string) {
 	return cut(a), cut(b)
 }
 
-// which says what the record in a failure is, shortened.
-func which(rr record.Record) string {
-	return fmt.Sprintf("rr: %q, class %d, TTL %s\n    %s", rr.Name, rr.Class, ttl(rr.TTL), cut(says(rr.Data)))
+// which says what the record is that Append was given, shortened.
+func which(rr record.Record) string { return "rr: " + shortened(rr) }
+
+// read says what the record is that Parse returned, shortened.
+func read(rr record.Record) string { return "got " + shortened(rr) }
+
+func shortened(rr record.Record) string {
+	data := says(rr.Data)
+	if n := len(data); n > 100 {
+		data = fmt.Sprintf("%s … %s (%s)", data[:36], data[n-16:], size(rr.Data, n))
+	}
+	return fmt.Sprintf("%q, class %d, TTL %s\n    %s", rr.Name, rr.Class, ttl(rr.TTL), data)
+}
+
+// size is how much there is in data whose text has n characters.
+func size(d record.Data, n int) string {
+	parts, octets := "", 0
+	switch d := d.(type) {
+	case record.TXT:
+		parts = fmt.Sprintf("strings: %d, ", len(d.Strings))
+		for _, s := range d.Strings {
+			octets += len(s)
+		}
+	case record.OPT:
+		parts = fmt.Sprintf("options: %d, ", len(d.Options))
+		for _, o := range d.Options {
+			octets += len(o.Data)
+		}
+	case record.Unknown:
+		octets = len(d.Data)
+	default:
+		return fmt.Sprintf("%d characters", n)
+	}
+	return fmt.Sprintf("%soctets in all: %d", parts, octets)
 }
 
 // ttl is a TTL as a number, or one that is none in hex.

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/miekg/dns"
 
@@ -246,7 +247,7 @@ func TestSlow(t *testing.T) {
 			ann.ask(fmt.Sprintf("slow %d", i+1))
 			bob.ask(fmt.Sprintf("quick %d", i+1))
 			if _, heard := bob.take(); len(heard) != 1 {
-				s.Fatalf("Handlers that are slow, and wait for something that takes a minute: %d.\nBob's query is a quick one, and was not answered meanwhile.\nWant it answered at once, with up to %d slow ones.\n\n%s", i+1, slow, s.state())
+				s.Fatalf("Handlers that are slow, and wait for something that takes a minute: %d.\nBob's query is a quick one, and was not answered meanwhile.\nWant it answered at once, with up to %d slow ones: %d handlers at a time, at least.\n\n%s", i+1, slow, slow+1, s.state())
 			}
 		}
 		s.pass(time.Minute)
@@ -292,6 +293,7 @@ func TestFifty(t *testing.T) {
 		wait, letGo := s.gate()
 		s.handle = func(b, query []byte) ([]byte, bool) {
 			asked := string(query)
+			s.mustBeApart(b, query)
 			response, _ := echo(b, query)
 			<-wait
 			s.compare(asked, "query, which is still in use, is", query, asked)
@@ -316,6 +318,7 @@ func TestScribble(t *testing.T) {
 		s := start(b, nil)
 		s.handle = func(b, query []byte) ([]byte, bool) {
 			asked := string(query)
+			s.mustBeApart(b, query)
 			response := append(b, "re: "+asked...)
 			s.compare(asked, "after append(b, …), query is", query, asked)
 			for i := range query {
@@ -396,10 +399,12 @@ func TestReady(t *testing.T) {
 		}
 		s.Wait()
 		letGo()
-		s.mustAnswerAll(ann)
+		s.Wait()
+		// First of all: responses are wrong, too, where many share this memory.
 		if got := string(ready); got != "re: a frequent query" {
-			s.Fatalf("A handler returned a response that it keeps ready, for whoever asks next:\n  %s\nAfter some other queries, in its place stands\n  %s\nWant it sent, and never written to: it is no memory of Serve's.", quote("re: a frequent query"), quote(got))
+			s.Fatalf("For 100 queries, the handler returned the same slice, in memory of its own, which\nit keeps ready for whoever asks next:\n  %s\nAfter 100 other queries, in its place stands\n  %s\nWant it sent, and never written to: it is no memory of Serve's, to be used again\nas b or as query, nor to be put into a pool for that.", quote("re: a frequent query"), quote(got))
 		}
+		s.mustAnswerAll(ann)
 	})
 }
 
@@ -472,7 +477,14 @@ func TestFlood(t *testing.T) {
 	const rounds, rubbish, good = 30, 100, 5
 	captureLog(t)
 	bubble.Run(t, 9, func(b *bubble.B) {
-		s := start(b, func(b, query []byte) ([]byte, bool) {
+		s := prepare(b)
+		s.Net.Describe = func(payload []byte) string { // equal lines of the transcript are drawn once
+			if text := string(payload); strings.HasPrefix(text, "good") || strings.HasPrefix(text, re) {
+				return ""
+			}
+			return "what makes no sense"
+		}
+		s.handle = func(b, query []byte) ([]byte, bool) {
 			switch {
 			case strings.HasPrefix(string(query), "good"):
 				return echo(b, query)
@@ -482,7 +494,8 @@ func TestFlood(t *testing.T) {
 				return b, false
 			}
 			return append(b, "?"...), true
-		})
+		}
+		s.begin(s.ctx)
 		ann, stranger := s.client("Ann"), s.client("stranger")
 		draw := rand.NewChaCha8([32]byte{9})
 		ann.ask("good 0")
@@ -491,7 +504,7 @@ func TestFlood(t *testing.T) {
 		for round := range rounds {
 			for i := range rubbish + good {
 				if i%((rubbish+good)/good) == 10 {
-					ann.send(fmt.Sprintf("good %d", round*good+i/20))
+					ann.send(fmt.Sprintf("good %d", round*good+i/20+1))
 					continue
 				}
 				datagram := make([]byte, draw.Uint64()%60)
@@ -500,7 +513,7 @@ func TestFlood(t *testing.T) {
 			}
 			stranger.take()
 			if asked, heard := ann.take(); len(asked) != len(heard) {
-				s.Fatalf("%d datagrams came that make no sense: the handler panics at a third of them,\nand says nothing to another third. In between, Ann asked %d good queries, and\nthe last %d of them got %d responses.\n\n%s",
+				s.Fatalf("%d datagrams came that make no sense: the handler panics at a third of them,\nand says nothing to another third. In between, Ann asked %d good queries.\nResponses to the last %d of them: %d.\n\n%s",
 					(round+1)*rubbish, (round+1)*good+1, len(asked), len(heard), s.state())
 			}
 		}
@@ -742,6 +755,7 @@ func TestStop(t *testing.T) {
 
 // What is left when Serve has returned (net, PacketConn).
 func TestNothingLeft(t *testing.T) {
+	captureLog(t)
 	for _, tt := range []struct {
 		why string
 		end func(*serving)
@@ -767,18 +781,20 @@ func TestNothingLeft(t *testing.T) {
 			})
 		})
 	}
-	t.Run("ctx is done while ReadFrom fails, and closing pc takes a while", func(t *testing.T) {
+	t.Run("ctx is done while ReadFrom fails, and who hears of it is slow", func(t *testing.T) {
+		oneAtATime(t)
 		bubble.Run(t, 14, func(b *bubble.B) {
 			s := start(b, echo)
 			s.exhaust()
 			s.pass(5 * time.Second)
-			s.closing.Store(int64(time.Millisecond))
+			s.others.Store(true)
 			s.stop()
 			s.pass(time.Second)
 			s.mustReturn(s.returned, nil)
-			if !s.wasClosed {
-				s.Fatalf("ctx was done, and Serve(ctx, pc, handle) returned before pc was closed: a goroutine\nthat it started was still about to close it.\nWant pc closed when Serve returns.")
+			if left := s.left.Load(); left != nil {
+				s.Fatalf("ctx was done, and Serve(ctx, pc, handle) returned before a goroutine that it started\nwas over, which then called pc.%s.\nWant Serve to return after it. (If context.AfterFunc started it: when stop returns\nfalse, the function runs, or will; stop does not wait for it.)", *left)
 			}
+			s.mustBeClosed()
 			s.MustBeQuiet()
 		})
 	})
@@ -1006,11 +1022,11 @@ type serving struct {
 	handle  server.Handler
 	handled atomic.Int64           // calls of it
 	damage  atomic.Pointer[string] // what a handler found changed that was its own
+	overlap atomic.Pointer[string] // how its b and query were the same memory
 
-	call      *bubble.Call
-	over      chan struct{} // closed when Serve is over
-	returned  time.Duration // when that was
-	wasClosed bool          // the socket, by then
+	call     *bubble.Call
+	over     chan struct{} // closed when Serve is over
+	returned time.Duration // when that was
 }
 
 // start calls Serve, with a context that stop cancels.
@@ -1048,11 +1064,19 @@ func prepare(b *bubble.B) *serving {
 func (s *serving) begin(ctx context.Context) {
 	s.call = s.Go("Serve(ctx, pc, handle)", func() error {
 		defer close(s.over)
-		err := server.Serve(ctx, s.socket, s.handler)
-		s.returned, s.wasClosed = s.Elapsed().Truncate(instant), s.closed.Load()
+		err := s.serve(ctx)
+		s.gone.Store(true)
+		s.returned = s.Elapsed().Truncate(instant)
 		return err
 	})
 	s.Wait()
+}
+
+// serve has a name, so that socket knows calls by Serve's own goroutine.
+//
+//go:noinline
+func (s *serving) serve(ctx context.Context) error {
+	return server.Serve(ctx, s.socket, s.handler)
 }
 
 // handler is what Serve is given.
@@ -1071,6 +1095,31 @@ func (s *serving) compare(asked, what string, got []byte, want string) {
 		words := fmt.Sprintf("To the handler that is asked %s,\n%s\n  %s\nwant\n  %s", quote(asked), what, quote(string(got)), quote(want))
 		s.damage.CompareAndSwap(nil, &words)
 	}
+}
+
+// mustBeApart is for handlers: it keeps for the report that what is appended to b
+// is written over query.
+func (s *serving) mustBeApart(b, query []byte) {
+	if cap(b) == 0 || len(query) == 0 {
+		return
+	}
+	begin, at := uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(unsafe.Pointer(unsafe.SliceData(query)))
+	if begin >= at+uintptr(len(query)) || at >= begin+uintptr(cap(b)) {
+		return
+	}
+	words := fmt.Sprintf("To the handler that is asked %s,\nb and query are the same memory: b[:cap(b)] begins %s.\nWhat the handler appends to b is written over the query, which it still reads.", quote(string(query)), position(int(begin-at)))
+	s.overlap.CompareAndSwap(nil, &words)
+}
+
+// position is where b begins, seen from query.
+func position(offset int) string {
+	switch {
+	case offset < 0:
+		return fmt.Sprintf("%d bytes before query, and reaches into it", -offset)
+	case offset == 0:
+		return "where query begins"
+	}
+	return fmt.Sprintf("at query[%d]", offset)
 }
 
 // gate makes what handlers can wait at, until letGo is called.
@@ -1388,8 +1437,8 @@ func (s *serving) mustAnswer(clients []*client, want [][]string) {
 		}
 		others = append(others, heard...)
 	}
-	damage := s.damage.Load()
-	if len(missing) == 0 && len(others) == 0 && damage == nil {
+	damage, overlap := s.damage.Load(), s.overlap.Load()
+	if len(missing) == 0 && len(others) == 0 && damage == nil && overlap == nil {
 		return
 	}
 	text := fmt.Sprintf("%d queries came.\n", all)
@@ -1400,6 +1449,8 @@ func (s *serving) mustAnswer(clients []*client, want [][]string) {
 		text += fmt.Sprintf("Sent instead: %d others, for example %s.\n", len(others), quote(others[len(others)-1]))
 	}
 	switch {
+	case overlap != nil:
+		s.Fatalf("%s\n%s", text, *overlap)
 	case damage != nil:
 		text += "\n" + *damage + "\n"
 	case len(others) == 0:
@@ -1420,7 +1471,9 @@ type socket struct {
 	slow    atomic.Bool // WriteTo lets others go first, ReadFrom uses the buffer at once
 	held    atomic.Pointer[chan struct{}]
 	sending atomic.Pointer[string] // where WriteTo was called that is held
-	closing atomic.Int64           // how long Close takes, a time.Duration
+	others  atomic.Bool            // goroutines other than Serve's own are slow to call Close and the like
+	gone    atomic.Bool            // Serve has returned
+	left    atomic.Pointer[string] // which call it did not wait for, if others is set
 	refused atomic.Pointer[refusal]
 
 	closed   atomic.Bool
@@ -1515,21 +1568,51 @@ func (p *socket) WriteTo(b []byte, to net.Addr) (int, error) {
 }
 
 func (p *socket) Close() error {
-	if d := time.Duration(p.closing.Load()); d > 0 {
-		<-time.After(d)
-	}
+	p.letServeReturn("Close")
 	p.closed.Store(true)
 	return p.PacketConn.Close()
 }
 
 func (p *socket) SetDeadline(t time.Time) error {
+	p.letServeReturn("SetDeadline")
 	p.deadline.Store(&t)
 	return p.PacketConn.SetDeadline(t)
 }
 
 func (p *socket) SetReadDeadline(t time.Time) error {
+	p.letServeReturn("SetReadDeadline")
 	p.deadline.Store(&t)
 	return p.PacketConn.SetReadDeadline(t)
+}
+
+// letServeReturn is where goroutines other than Serve's own let all others go
+// first: if Serve returns meanwhile, it did not wait for this one. There is no
+// time in it: whoever waits may hold a lock.
+func (p *socket) letServeReturn(call string) {
+	if !p.others.Load() || calledBy("(*serving).serve") {
+		return
+	}
+	for i := 0; i < 1000 && !p.gone.Load(); i++ {
+		runtime.Gosched()
+	}
+	if p.gone.Load() {
+		words := call + " " + learner()
+		p.left.CompareAndSwap(nil, &words)
+	}
+}
+
+// calledBy says whether a function is being called, directly or not, by the one
+// whose name ends like that.
+func calledBy(name string) bool {
+	pc := make([]uintptr, 100)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(2, pc)])
+	for more := true; more; {
+		var f runtime.Frame
+		if f, more = frames.Next(); strings.HasSuffix(f.Function, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // isOut says whether ReadFrom fails by itself: a closed socket and a deadline

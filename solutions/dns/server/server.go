@@ -32,8 +32,16 @@ type Handler func(b, query []byte) (response []byte, ok bool)
 func Serve(ctx context.Context, pc net.PacketConn, handle Handler) error {
 	defer pc.Close()
 	// This wakes ReadFrom, and whoever still has a response can send it.
-	stop := context.AfterFunc(ctx, func() { pc.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
+	woken := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(woken)
+		pc.SetReadDeadline(time.Unix(1, 0))
+	})
+	defer func() {
+		if !stop() { // it runs, or will
+			<-woken
+		}
+	}()
 
 	var all sync.WaitGroup
 	errs := make([]error, workers)

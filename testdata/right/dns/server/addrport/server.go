@@ -26,14 +26,22 @@ type Handler func(b, query []byte) (response []byte, ok bool)
 // goroutine for good.
 func Serve(ctx context.Context, pc net.PacketConn, handle Handler) error {
 	s := &state{pc: socketOf(pc), handle: handle, places: make(chan struct{}, 200)}
-	stop := context.AfterFunc(ctx, func() { pc.SetDeadline(time.Unix(1, 0)) })
+	var stopping sync.WaitGroup
+	stopping.Add(1)
+	stop := context.AfterFunc(ctx, func() {
+		pc.SetDeadline(time.Unix(1, 0))
+		stopping.Done()
+	})
 	var readers sync.WaitGroup
 	for range 2 {
 		readers.Go(func() { s.read(ctx) })
 	}
 	readers.Wait()
 	s.handlers.Wait()
-	stop()
+	if stop() {
+		stopping.Done()
+	}
+	stopping.Wait()
 	pc.Close()
 	if err, ok := s.err.Load().(error); ok && ctx.Err() == nil {
 		return err

@@ -167,7 +167,7 @@ func TestAuthority(t *testing.T) {
 
 // RD is the only flag that is copied (RFC 1035, section 4.1.1).
 func TestFlags(t *testing.T) {
-	const rd, cd, aa, qr = 0x0100, 0x0010, 0x0400, 0x8000
+	const rd, aa, qr = 0x0100, 0x0400, 0x8000
 	for _, tt := range []struct {
 		why   string
 		flags uint16
@@ -189,15 +189,7 @@ func TestFlags(t *testing.T) {
 				if says.Authoritative {
 					want |= aa
 				}
-				if len(x.got) < header.Len {
-					r.Fatalf("%s\nreturned %s: a header alone takes %d", x, octets(len(x.got)), header.Len)
-				}
-				if got := binary.BigEndian.Uint16(x.got[2:]) &^ cd; got != want {
-					wanted := bytes.Clone(x.got[:header.Len])
-					binary.BigEndian.PutUint16(wanted[2:], want|binary.BigEndian.Uint16(x.got[2:])&cd)
-					r.Fatalf("%s\n\nthe flags of the query\n%s\n\nthose of the response\n%s", x,
-						wire.DNSHeader(msg[:header.Len]).Dump(wire.Mark{Off: 2}), wire.Diff(x.got[:header.Len], wire.DNSHeader(wanted)))
-				}
+				x.mustFlag(r, want)
 			})
 		}
 	}
@@ -322,9 +314,7 @@ func TestFlagsOfErrors(t *testing.T) {
 		binary.BigEndian.PutUint16(msg[2:], flags)
 		x := send(r, msg, respond.UDP, oneAddress)
 		x.mustRead(r)
-		if got, want := binary.BigEndian.Uint16(x.got[2:])&^0x10, 0x8001|flags&0x0100; got != want {
-			x.fail(r, 2, "", "the flags of the query are %04x, those of this FORMERR %04x: want %04x", flags, got, want)
-		}
+		x.mustFlag(r, 0x8001|flags&0x0100) // QR, RD as asked, FORMERR
 	}
 }
 
@@ -451,7 +441,7 @@ func TestLimit(t *testing.T) {
 			x = send(r, query(wwwA, tt.opts...), tt.transport, says)
 			x.mustFit(r, tt.max)
 			if x.got[2]&0x02 == 0 {
-				x.fail(r, 2, "TC=0", "complete, the response had %d octets, one too many.\nWhat came back does not say TC", tt.max+1)
+				x.fail(r, 2, "TC=0", "complete, the response had %d octets, one too many.\nWhat came back does not say TC%s", tt.max+1, x.withoutOPT(tt.opts))
 			}
 		})
 	}
@@ -509,6 +499,10 @@ func TestAdditional(t *testing.T) {
 		{"an answer that leaves no room", respond.Answer{Authoritative: true, Answers: []record.Record{filler(512 - 11 - 33 - 12)},
 			Additionals: addresses("mail.example.com.", 2)}},
 		{"a no, and much beside it", respond.Answer{Authoritative: true, Authorities: soa(), Additionals: addresses("mail.example.com.", 80)}},
+		{"an answer, and servers below the name that they serve", respond.Answer{Authoritative: true, Answers: oneAddress.Answers,
+			Authorities: rrs("example.com. 60 IN NS ns.example.com."), Additionals: addresses("ns.example.com.", 80)}},
+		{"the same, from someone without authority", respond.Answer{Answers: oneAddress.Answers,
+			Authorities: rrs("example.com. 60 IN NS ns.example.com."), Additionals: addresses("ns.example.com.", 80)}},
 		{"ten mail exchanges of three addresses", mail(10)},
 		{"eleven mail exchanges of three addresses", mail(11)},
 		{"twelve mail exchanges of three addresses", mail(12)},
@@ -539,19 +533,49 @@ func TestAdditional(t *testing.T) {
 // A referral to servers whose addresses only they know leads nowhere (RFC 9471,
 // section 3.1).
 func TestGlue(t *testing.T) {
-	r := rule.New(t, 16)
-	var says respond.Answer
+	var many respond.Answer
 	for n := range 13 { // as many as the root has
 		host := fmt.Sprintf("%c.ns.www.example.com.", 'a'+n)
-		says.Authorities = append(says.Authorities, rrs("www.example.com. 3600 IN NS "+host)...)
-		says.Additionals = append(says.Additionals, rrs(host+" 3600 IN A 192.0.2.1", host+" 3600 IN AAAA 2001:db8::1")...)
+		many.Authorities = append(many.Authorities, rrs("www.example.com. 3600 IN NS "+host)...)
+		many.Additionals = append(many.Additionals, rrs(host+" 3600 IN A 192.0.2.1", host+" 3600 IN AAAA 2001:db8::1")...)
 	}
-	x := send(r, query(wwwA, opt(1232, 0, "")), respond.UDP, says)
-	x.mustSay(r, says)
-	x = send(r, query(wwwA), respond.UDP, says)
-	x.mustBeTrue(r)
-	if m := x.mustRead(r); !m.Truncated {
-		x.fail(r, 2, "TC=0", "of the addresses of servers below www.example.com., %d of %d are there,\nand TC does not say that some are missing", len(m.Extra), len(says.Additionals))
+	referral := func(owner, host, spelt string) respond.Answer {
+		return respond.Answer{Authorities: rrs(owner + " 3600 IN NS " + host), Additionals: addresses(spelt, 40)}
+	}
+	elsewhere := referral("www.example.com.", "ns.example.net.", "ns.example.net.")
+	elsewhere.Authorities = append(elsewhere.Authorities, rrs("www.example.com. 3600 IN NS ns.www.example.com.")...)
+	elsewhere.Additionals = append(elsewhere.Additionals, addresses("ns.www.example.com.", 2)...)
+	for _, tt := range []struct {
+		why  string
+		says respond.Answer
+		glue []string // owners of addresses that are glue, as spelt there
+	}{
+		{"thirteen servers", many, nil},
+		{"forty addresses", referral("www.example.com.", "ns.www.example.com.", "ns.www.example.com."), nil},
+		{"a server that has the name it serves", referral("www.example.com.", "www.example.com.", "www.example.com."), nil},
+		{"a server in other case than the name it serves", referral("www.Example.com.", "ns.www.eXAMPLE.com.", "ns.www.eXAMPLE.com."), nil},
+		{"addresses in other case than the server", referral("www.example.com.", "ns.www.example.com.", "NS.www.example.com."), nil},
+		{"a server elsewhere, before one with glue", elsewhere, []string{"ns.www.example.com."}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			r := rule.New(t, 16)
+			x := send(r, query(wwwA, opt(1232, 0, "")), respond.UDP, tt.says)
+			x.mustSay(r, tt.says)
+			x = send(r, query(wwwA), respond.UDP, tt.says)
+			x.mustBeTrue(r)
+			m := x.mustRead(r)
+			glue, there := 0, 0
+			isGlue := func(owner string) bool { return tt.glue == nil || slices.Contains(tt.glue, owner) }
+			for _, a := range tt.says.Additionals {
+				glue += bit(isGlue(a.Name))
+			}
+			for _, rr := range m.Extra {
+				there += bit(isGlue(rr.Header().Name))
+			}
+			if there < glue && !m.Truncated {
+				x.fail(r, 2, "TC=0", "of the glue, which is %d addresses, %d are there,\nand TC does not say that some are missing", glue, there)
+			}
+		})
 	}
 }
 
@@ -620,7 +644,7 @@ func TestAppend(t *testing.T) {
 						r.Fatalf("%s\nthe %d octets of b, all aa, are others now: % x …", x, before, x.out[:min(len(x.out), 8)])
 					}
 					if diff := wire.Diff(x.got, wire.DNS(alone.got)); diff != "" {
-						r.Fatalf("%s\nthe response is another behind the %d octets of b (want: that without b)\n\n%s", x, before, diff)
+						r.Fatalf("%s\nthe response behind the %d octets of b is not the one that Respond gives\nwithout b: are pointers, or the limit, counted from b's first octet?\n\n%s", x, before, diff)
 					}
 				}
 			}
@@ -814,12 +838,19 @@ func roomy(says respond.Answer) respond.Answer {
 	return says
 }
 
+// nowhere is the offset of what is not about any octet of the response.
+const nowhere = -1
+
 // fail ends the test with what is wrong, what was asked and what came back,
 // marked at an offset.
 func (x exchange) fail(r *rule.R, off int, note, format string, args ...any) {
 	r.T().Helper()
+	var marks []wire.Mark
+	if off != nowhere {
+		marks = append(marks, wire.Mark{Off: off, Note: note})
+	}
 	r.Fatalf("%s\n%s\n\n%s\n\nthe response\n%s\n%s", x, fmt.Sprintf(format, args...), x.lookedUp(),
-		wire.DNS(x.got).Dump(wire.Mark{Off: off, Note: note}), x.asQuery())
+		wire.DNS(x.got).Dump(marks...), x.asQuery())
 }
 
 // asQuery shows the query, the plainest and most frequent one in few words.
@@ -834,7 +865,7 @@ func (x exchange) asQuery() string {
 func (x exchange) lookedUp() string {
 	said := strings.Join(describe(x.says), "\n")
 	if len(x.asked) == 0 {
-		return "lookup was not asked; asked, " + said
+		return strings.Replace(said, "lookup says", "lookup, which was not asked, says", 1)
 	}
 	return said
 }
@@ -843,7 +874,7 @@ func (x exchange) lookedUp() string {
 func (x exchange) mustRespond(r *rule.R) {
 	r.T().Helper()
 	if !x.ok {
-		r.Fatalf("%s\nreturned ok = false, which is silence: want a response\n\n%s", x, x.asQuery())
+		r.Fatalf("%s\nreturned ok = false, which is silence: want a response\n\n%s\n\n%s", x, x.lookedUp(), x.asQuery())
 	}
 }
 
@@ -856,6 +887,24 @@ func (x exchange) mustBeSilent(r *rule.R) {
 	case len(x.asked) > 0:
 		r.Fatalf("%s\nasked lookup about what it must not answer\n\n%s", x, x.asQuery())
 	}
+}
+
+// mustFlag fails the test if the second word of the header is not that one, but
+// for CD, which is left open.
+func (x exchange) mustFlag(r *rule.R, want uint16) {
+	r.T().Helper()
+	const cd = 0x10
+	if len(x.got) < header.Len {
+		r.Fatalf("%s\nreturned %s: a header alone takes %d", x, octets(len(x.got)), header.Len)
+	}
+	got := binary.BigEndian.Uint16(x.got[2:])
+	if got&^cd == want {
+		return
+	}
+	wanted := bytes.Clone(x.got[:header.Len])
+	binary.BigEndian.PutUint16(wanted[2:], want|got&cd)
+	r.Fatalf("%s\n\nthe flags of the query\n%s\nthose of the response\n%s", x,
+		wire.DNSHeader(x.query[:header.Len]).Dump(wire.Mark{Off: 2}), wire.Diff(x.got[:header.Len], wire.DNSHeader(wanted)))
 }
 
 // mustRead reads the response as others do, or fails the test.
@@ -883,9 +932,9 @@ func (x exchange) mustAsk(r *rule.R, want question.Question) {
 	switch {
 	case len(x.asked) != 1:
 		x.mustRespond(r)
-		x.fail(r, 0, "", "asked lookup %d times, want once", len(x.asked))
+		x.fail(r, nowhere, "", "asked lookup %d times, want once", len(x.asked))
 	case x.asked[0] != want:
-		r.Fatalf("%s\nasked lookup for %+v\nwant             %+v\n\n%s", x, x.asked[0], want, x.asQuery())
+		r.Fatalf("%s\nasked lookup for %s\nwant             %s\n\n%s", x, asks(x.asked[0]), asks(want), x.asQuery())
 	}
 }
 
@@ -923,11 +972,11 @@ func (x exchange) mustRefuse(r *rule.R, want int) *dns.Msg {
 	m := x.mustRead(r)
 	switch {
 	case m.Rcode != want:
-		x.fail(r, 2, "", "rcode is %s, want %s (its upper half stands in the OPT record, if there is one)", code(m.Rcode), code(want))
+		x.fail(r, 2, "", "rcode is %s, want %s%s", code(m.Rcode), code(want), map[bool]string{true: ": 0 in the header, 1 in the TTL of the OPT record"}[want > 15])
 	case !m.Response || x.got[0] != x.query[0] || x.got[1] != x.query[1]:
 		x.fail(r, 0, "", "what came back is no response to this query:\nits ID is %#04x, QR=%d", m.Id, bit(m.Response))
 	case len(x.asked) > 0:
-		x.fail(r, 0, "", "asked lookup for %+v: an error needs none", x.asked[0])
+		x.fail(r, nowhere, "", "asked lookup for %s: an error needs none", asks(x.asked[0]))
 	case len(m.Answer)+len(m.Ns)+len(lines(m.Extra)) > 0:
 		x.fail(r, 6, "", "there are records in the response")
 	case len(m.Question) > 1:
@@ -964,8 +1013,18 @@ func (x exchange) mustEDNS(r *rule.R, want bool, flags uint32) {
 	case opts[0].Hdr.Ttl != flags:
 		x.fail(r, len(x.got)-6, "", "the TTL of the OPT record is %08x, want %08x: two digits of rcode, two of version,\nfour of flags, of which DO is 8000", opts[0].Hdr.Ttl, flags)
 	case len(opts[0].Option) > 0:
-		x.fail(r, len(x.got)-2, "", "the OPT record has %d options, want none", len(opts[0].Option))
+		x.fail(r, nowhere, "", "the OPT record of the response holds options: want none, RDLENGTH 0")
 	}
+}
+
+// withoutOPT says that a response has no OPT record, although one was asked
+// for: a shorter one fits.
+func (x exchange) withoutOPT(opts []string) string {
+	var m dns.Msg
+	if len(opts) == 0 || m.Unpack(x.got) != nil || m.IsEdns0() != nil {
+		return ""
+	}
+	return ",\nand has no OPT record: that stays, whatever else has to go"
 }
 
 func (x exchange) mustFit(r *rule.R, limit int) {
@@ -975,7 +1034,7 @@ func (x exchange) mustFit(r *rule.R, limit int) {
 		x.fail(r, 0, "", "the response has %s, %d too many for this client", octets(len(x.got)), len(x.got)-limit)
 	}
 	if len(x.got) < header.Len {
-		r.Fatalf("%s\nreturned %s: a header alone takes %d", x, octets(len(x.got)), header.Len)
+		r.Fatalf("%s\nreturned %s and ok = true: a header alone takes %d\n\n%s\n\n%s", x, octets(len(x.got)), header.Len, x.lookedUp(), x.asQuery())
 	}
 }
 
@@ -1247,6 +1306,11 @@ func short(line string) string {
 	return line
 }
 
+// asks is a question as it stands in zone files.
+func asks(q question.Question) string {
+	return fmt.Sprintf("%s %s %s", q.Name, dns.Class(q.Class), dns.Type(q.Type))
+}
+
 func questions(m *dns.Msg) string {
 	var all []string
 	for _, q := range m.Question {
@@ -1269,7 +1333,12 @@ func captured(t *testing.T, pattern string) []string {
 }
 
 // code is a response code by number and name.
-func code(n int) string { return strings.TrimSpace(fmt.Sprint(n, " ", dns.RcodeToString[n])) }
+func code(n int) string {
+	if n == dns.RcodeBadVers { // which miekg/dns calls BADSIG, as TSIG does (RFC 8945, section 3)
+		return "16 BADVERS"
+	}
+	return strings.TrimSpace(fmt.Sprint(n, " ", dns.RcodeToString[n]))
+}
 
 func rcode(msg []byte) header.Rcode { return header.Rcode(msg[3] & 0xf) }
 

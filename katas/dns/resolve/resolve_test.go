@@ -66,6 +66,9 @@ func TestName(t *testing.T) {
 		{"of one label", func(w string) (string, string) { return w, w + "." }},
 		{"the root", func(string) (string, string) { return ".", "." }},
 		{"a dot inside a label", func(w string) (string, string) { return `a\.` + w + ".example", `a\.` + w + ".example." }},
+		{"a dot inside the last label", func(w string) (string, string) { return w + `\.`, w + `\..` }},
+		{"a letter by its number", func(w string) (string, string) { return `\097` + w + ".example", "a" + w + ".example." }},
+		{"a letter with a backslash", func(w string) (string, string) { return `\e` + w + ".example.", "e" + w + ".example." }},
 		{"an octet of 200", func(w string) (string, string) { return w + `\200.example`, w + `\200.example.` }},
 		{"upper and lower case", func(w string) (string, string) { return w + ".EXAMple", w + ".example." }},
 	} {
@@ -157,23 +160,24 @@ func TestNothing(t *testing.T) {
 		why    string
 		rcode  int
 		aa, ra bool
-		soa    bool
+		behind question.Type // of the record in the authority section; 0: none
 		want   error
 	}{
-		{"NXDOMAIN, from the zone's own server", dns.RcodeNameError, true, false, true, resolve.ErrNXDomain},
-		{"NXDOMAIN, from a resolver", dns.RcodeNameError, false, true, true, resolve.ErrNXDomain},
-		{"NXDOMAIN and nothing else", dns.RcodeNameError, false, true, false, resolve.ErrNXDomain},
-		{"NODATA, from the zone's own server", dns.RcodeSuccess, true, false, true, resolve.ErrNoData},
-		{"NODATA, from a resolver", dns.RcodeSuccess, false, true, true, resolve.ErrNoData},
-		{"NODATA, and nothing else", dns.RcodeSuccess, false, true, false, resolve.ErrNoData},
+		{"NXDOMAIN, from the zone's own server", dns.RcodeNameError, true, false, question.TypeSOA, resolve.ErrNXDomain},
+		{"NXDOMAIN, from a resolver", dns.RcodeNameError, false, true, question.TypeSOA, resolve.ErrNXDomain},
+		{"NXDOMAIN and nothing else", dns.RcodeNameError, false, true, 0, resolve.ErrNXDomain},
+		{"NXDOMAIN with NS records, and neither AA nor RA", dns.RcodeNameError, false, false, question.TypeNS, resolve.ErrNXDomain},
+		{"NODATA, from the zone's own server", dns.RcodeSuccess, true, false, question.TypeSOA, resolve.ErrNoData},
+		{"NODATA, from a resolver", dns.RcodeSuccess, false, true, question.TypeSOA, resolve.ErrNoData},
+		{"NODATA, and nothing else", dns.RcodeSuccess, false, true, 0, resolve.ErrNoData},
 	} {
 		run(tt.why, 2, func(w *world) {
 			owner := w.name()
 			w.servers[0].udp = func(q *query) {
 				m := q.reply()
 				m.Rcode, m.Authoritative, m.RecursionAvailable = tt.rcode, tt.aa, tt.ra
-				if tt.soa {
-					m.Ns = []dns.RR{toRR(w.record("test.", question.TypeSOA))}
+				if tt.behind != 0 {
+					m.Ns = []dns.RR{toRR(w.record("test.", tt.behind))}
 				}
 				q.send(m)
 			}
@@ -189,7 +193,7 @@ func TestNothing(t *testing.T) {
 func TestSilence(t *testing.T) {
 	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 5, f) })
 	for n := 1; n <= 3; n++ {
-		run(fmt.Sprintf("of %d servers, none answers", n), n, func(w *world) {
+		run(fmt.Sprintf("servers: %d, none answers", n), n, func(w *world) {
 			w.r.Rounds = w.d.Between(2, 4)
 			c := w.lookup(w.Context(), w.name(), question.TypeA)
 			c.mustFail(resolve.ErrServers, time.Duration(n*w.r.Rounds)*w.timeout)
@@ -260,7 +264,7 @@ func TestFailure(t *testing.T) {
 		{"NOTIMP", rcode(dns.RcodeNotImplemented)},
 		{"FORMERR", rcode(dns.RcodeFormatError)},
 		{"another code", rcode(dns.RcodeNotAuth)},
-		{"a word about who might know", referral},
+		{"a referral", referral},
 	} {
 		run(tt.why, 2, func(w *world) {
 			a, late := w.a(w.name()), ms(w.d.Between(1, 290))
@@ -312,6 +316,21 @@ func TestFailure(t *testing.T) {
 			c.mustAsk(append(slices.Clone(tt.first), visit(0, 1))...)
 		})
 	}
+	run("an answer with NS records behind it, and neither AA nor RA", 2, func(w *world) {
+		a := w.a(w.name())
+		for _, s := range w.servers {
+			s.udp = func(q *query) {
+				m := q.full([]record.Record{a})
+				m.RecursionAvailable = false
+				m.Ns = []dns.RR{toRR(w.record("test.", question.TypeNS))}
+				w.note("the datagram: an answer, and behind it, who else might know; AA=0, RA=0")
+				q.send(m)
+			}
+		}
+		c := w.lookup(w.Context(), a.Name, question.TypeA)
+		c.mustGet(0, a)
+		c.mustAsk(visit(0, 0))
+	})
 	run("no socket can ever be made", 2, func(w *world) {
 		w.listen = func(int) error { return errBroken }
 		w.lookup(w.Context(), w.name(), question.TypeA).mustFail(resolve.ErrServers, 0)
@@ -540,11 +559,12 @@ func TestTruncated(t *testing.T) {
 		{"cut in the middle of a record", func(q *query, all []record.Record) {
 			m := q.reply()
 			m.Truncated = true
-			for _, r := range all[:5] {
+			for _, r := range all[:2] {
 				m.Answer = append(m.Answer, toRR(r))
 			}
 			msg := pack(m)
-			q.sendRaw(msg[:len(msg)-3])
+			q.s.w.cut = msg[:len(msg)-3]
+			q.sendRaw(q.s.w.cut)
 		}},
 	} {
 		run(tt.why, 2, func(w *world) {
@@ -561,6 +581,7 @@ func TestTruncated(t *testing.T) {
 	for _, script := range []string{"", "cut 1", "cut 2", "cut 3", "cut 1, stall 1 50ms", "cut 2, stall 2 50ms", "chop 1", "stall 700 50ms"} {
 		run("over TCP in pieces: "+cmp.Or(script, "length and message"), 1, func(w *world) {
 			if script != "" {
+				w.note("on the way to you, the octets of a connection come apart (script: %s)", script)
 				w.Net.Disturb(memnet.FromListener(), memnet.MustParse(script))
 			}
 			owner := w.name()
@@ -697,7 +718,7 @@ func TestTCPFails(t *testing.T) {
 func TestAlias(t *testing.T) {
 	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 13, f) })
 	for n := 1; n <= 4; n++ {
-		run(fmt.Sprintf("%d of them", n), 1, func(w *world) {
+		run(fmt.Sprintf("aliases: %d", n), 1, func(w *world) {
 			chain, end := w.chain(n)
 			want := []record.Record{w.a(end), w.a(end)}
 			w.servers[0].udp = func(q *query) { q.answer(append(chain, want...)...) }
@@ -829,7 +850,7 @@ func TestAliasOfAlias(t *testing.T) {
 	run := on(t, func(t *testing.T, f func(b *bubble.B)) { bubble.Run(t, 15, f) })
 	for _, step := range []int{1, 2, 3} {
 		for _, n := range []int{1, 3, 6} {
-			run(fmt.Sprintf("%d aliases, %d in an answer", n, step), 1, func(w *world) {
+			run(fmt.Sprintf("aliases: %d, %d in an answer", n, step), 1, func(w *world) {
 				chain, end := w.chain(n)
 				want := []record.Record{w.a(end), w.a(end)}
 				w.serve(zone{append(chain, want...), step})
@@ -1081,6 +1102,7 @@ type world struct {
 	asked   []*query   // over UDP, by all servers
 	streams []*query   // over TCP
 	lost    []*query   // that are no queries
+	cut     []byte     // a truncated datagram that a server sent, to be shown
 	sockets []*socket
 	conns   []*stream
 	reads   int
@@ -1217,7 +1239,7 @@ func (w *world) dial(ctx context.Context, network, addr string) (net.Conn, error
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.Net.Name(conn.LocalAddr(), "you")
-	s := &stream{Conn: conn}
+	s := &stream{Conn: conn, w: w}
 	w.conns = append(w.conns, s)
 	return s, nil
 }
@@ -1229,7 +1251,21 @@ type socket struct {
 	closed bool
 }
 
-type stream struct{ net.Conn }
+type stream struct {
+	net.Conn
+	w     *world
+	reads []int // how much each Read returned
+}
+
+func (s *stream) Read(b []byte) (int, error) {
+	n, err := s.Conn.Read(b)
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	if n > 0 {
+		s.reads = append(s.reads, n)
+	}
+	return n, err
+}
 
 func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := s.PacketConn.ReadFrom(b)
@@ -1692,7 +1728,7 @@ func (c *call) mustReturn(limit time.Duration, want string) {
 	case <-c.done:
 		c.Wait()
 	case <-time.After(limit + 30*time.Second):
-		c.Fatalf("%s\nhas not returned after %v\nwant %s%s\n\n%s", c.title, c.Elapsed()-c.began, want, c.noQuery(), c.Waiting())
+		c.Fatalf("%s\nhas not returned after %v\nwant %s%s\n\n%s", c.title, c.Elapsed()-c.began, want, c.evidence(), c.Waiting())
 	}
 }
 
@@ -1701,7 +1737,7 @@ func (c *call) mustGet(at time.Duration, want ...record.Record) {
 	c.T().Helper()
 	c.mustReturn(at, fmt.Sprintf("%s after %v", words(want), at))
 	if c.err != nil || !reflect.DeepEqual(c.records, want) || c.took != at {
-		c.Fatalf("%s\nreturned after %v:\n%s\nwant after %v:\n%s%s", c.title, c.took, outcome(c.records, c.err), at, words(want), c.noQuery())
+		c.Fatalf("%s\nreturned after %v:\n%s\nwant after %v:\n%s%s", c.title, c.took, outcome(c.records, c.err), at, words(want), c.evidence())
 	}
 }
 
@@ -1715,7 +1751,7 @@ func (c *call) mustFail(want error, at time.Duration) {
 	c.mustReturn(at, fmt.Sprintf("%s after %v", errName(want), at))
 	late := want == context.DeadlineExceeded && at > 0 && errors.Is(c.err, resolve.ErrServers)
 	if !errors.Is(c.err, want) && !late || c.took != at {
-		c.Fatalf("%s\nreturned after %v:\n%s\nwant after %v:\n  an error that is %s%s", c.title, c.took, outcome(c.records, c.err), at, errName(want), c.noQuery())
+		c.Fatalf("%s\nreturned after %v:\n%s\nwant after %v:\n  an error that is %s%s", c.title, c.took, outcome(c.records, c.err), at, errName(want), c.evidence())
 	}
 	for _, other := range sentinels {
 		if slices.Contains(sentinels, want) && other != want && errors.Is(c.err, other) {
@@ -1737,7 +1773,7 @@ func (c *call) mustHaveSent(want int) {
 		}
 	}
 	if got != want {
-		c.Fatalf("%s\nreturned after %v:\n%s\nand sent %d datagrams to servers\nwant %d%s", c.title, c.took, outcome(c.records, c.err), got, want, c.noQuery())
+		c.Fatalf("%s\nreturned after %v:\n%s\ndatagrams that came to servers: %d\nwant %d%s", c.title, c.took, outcome(c.records, c.err), got, want, c.evidence())
 	}
 }
 
@@ -1777,7 +1813,7 @@ func (c *call) mustHaveClosed() {
 	var open []string
 	for _, o := range c.Net.Open() {
 		if slices.ContainsFunc(c.mine(), func(a net.Addr) bool {
-			return strings.Contains(o.What, a.String()+" ") || strings.HasSuffix(o.What, a.String())
+			return strings.Contains(o.What, " "+a.String()+" ") || o.What == "socket "+a.String()
 		}) {
 			open = append(open, "  "+o.What)
 		}
@@ -1787,22 +1823,40 @@ func (c *call) mustHaveClosed() {
 	}
 }
 
-// noQuery shows what servers received that is no query, or is "".
-func (c *call) noQuery() string {
+// evidence shows what the trace does not: a message to a server that is no query,
+// a truncated datagram, and what Read made of an answer over TCP. It may be "".
+func (c *call) evidence() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.lost) == 0 {
-		return ""
+	var text string
+	if len(c.lost) > 0 {
+		q := c.lost[0]
+		text += fmt.Sprintf("\n\nserver %d received what is no message with one question:\n%s", q.s.number+1, wire.DNS(q.msg).Dump())
 	}
-	q := c.lost[0]
-	return fmt.Sprintf("\n\nserver %d received what is no message with one question:\n%s", q.s.number+1, wire.DNS(q.msg).Dump())
+	if c.cut != nil {
+		text += "\n\nThe server's datagram: TC is set, and its last record is cut. The header and\nthe question can be read, and that is all that you need of it:\n" + wire.DNS(c.cut).Dump()
+	}
+	for _, s := range c.conns {
+		if len(s.reads) > 0 {
+			return text + "\n\nOctets that each Read of the connection returned to you: " + numbers(s.reads)
+		}
+	}
+	return text
+}
+
+// numbers lists the first eight of them, and says how many there are.
+func numbers(all []int) string {
+	if len(all) <= 8 {
+		return strings.Trim(fmt.Sprint(all), "[]")
+	}
+	return strings.Trim(fmt.Sprint(all[:8]), "[]") + fmt.Sprintf(" … (Reads: %d)", len(all))
 }
 
 // mustBeQuery wants the datagram of that number, from 0 on, to be that query.
 func (w *world) mustBeQuery(number int, owner string, t question.Type) {
 	w.T().Helper()
 	if len(w.asked) <= number {
-		w.Fatalf("%d datagrams came to servers\nwant %d", len(w.asked), number+1)
+		w.Fatalf("datagrams that came to servers: %d\nwant %d", len(w.asked), number+1)
 	}
 	w.mustBe(w.asked[number], owner, t)
 }
@@ -1811,7 +1865,7 @@ func (w *world) mustBeQuery(number int, owner string, t question.Type) {
 func (w *world) mustBeQueryOverTCP(owner string, t question.Type) {
 	w.T().Helper()
 	if len(w.streams) != 1 {
-		w.Fatalf("%d queries came over TCP\nwant one", len(w.streams))
+		w.Fatalf("queries that came over TCP: %d\nwant 1", len(w.streams))
 	}
 	w.mustBe(w.streams[0], owner, t)
 }
@@ -1860,12 +1914,15 @@ func (w *world) mine() (all []net.Addr) {
 func describe(payload []byte) string {
 	m := new(dns.Msg)
 	if m.Unpack(payload) != nil || len(m.Question) != 1 {
+		overTCP := len(payload) >= 2 && int(binary.BigEndian.Uint16(payload)) == len(payload)-2
+		if !overTCP && m.Response && m.Truncated && len(m.Question) == 1 && m.Question[0].Name != "." {
+			return describeQuestion(m) + " TC, cut in a record"
+		}
 		if len(payload) < 14 || m.Unpack(payload[2:]) != nil || len(m.Question) != 1 {
 			return ""
 		}
 	}
-	q := m.Question[0]
-	text := fmt.Sprintf("%04x %s %s", m.Id, typeName(question.Type(q.Qtype)), q.Name)
+	text := describeQuestion(m)
 	switch {
 	case !m.Response:
 		return text + "?"
@@ -1879,6 +1936,11 @@ func describe(payload []byte) string {
 		return fmt.Sprintf("%s %d answers", text, len(m.Answer))
 	}
 	return text + " " + strings.TrimPrefix(m.Answer[0].String(), m.Answer[0].Header().String())
+}
+
+func describeQuestion(m *dns.Msg) string {
+	q := m.Question[0]
+	return fmt.Sprintf("%04x %s %s", m.Id, typeName(question.Type(q.Qtype)), q.Name)
 }
 
 func typeName(t question.Type) string { return dns.Type(t).String() }

@@ -159,7 +159,7 @@ func (r *Resolver) askOne(ctx context.Context, server netip.AddrPort, owner stri
 	if err != nil {
 		return nil, err
 	}
-	lame := len(reply.Answer) == 0 && len(reply.Ns) > 0 && reply.Ns[0].Header().Rrtype == dns.TypeNS && !reply.Authoritative && !reply.RecursionAvailable
+	lame := reply.Rcode == dns.RcodeSuccess && len(reply.Answer) == 0 && len(reply.Ns) > 0 && reply.Ns[0].Header().Rrtype == dns.TypeNS && !reply.Authoritative && !reply.RecursionAvailable
 	if reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError || lame {
 		return nil, fmt.Errorf("%v: %s", server, dns.RcodeToString[reply.Rcode])
 	}

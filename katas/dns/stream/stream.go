@@ -44,9 +44,9 @@ func Write(w io.Writer, msg []byte) error {
 }
 
 // Handler appends the response to query to b and returns the extended slice; ok
-// is false where silence is the answer. Until it returns, b and query are its
-// own, to keep and to write to. It may return memory of its own instead, which
-// is sent and not written to. Many goroutines may call it at once.
+// is false where silence is the answer. Until its response is sent, b and query
+// are its own to change. It may return a slice of its own instead, which is only
+// read. Many goroutines may call it at once.
 type Handler func(b, query []byte) (response []byte, ok bool)
 
 // Limits bound what clients may take. A field that is 0 stands for the value in

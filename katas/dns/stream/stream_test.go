@@ -17,6 +17,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+	"weak"
 
 	"github.com/miekg/dns"
 
@@ -673,6 +674,48 @@ func TestDeaf(t *testing.T) {
 			ann.mustEnd(14*time.Second, "its response was ready at 4s, and it has not taken all of it")
 		})
 	})
+	t.Run("it goes on asking, one query at a time", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			b.Net.Buffer = 4096
+			s := start(b, stream.Limits{Idle: limits.Idle, Queue: 1}, nil)
+			s.handle = handle(s)
+			ann := s.dial("Ann")
+			ann.ask("quick")
+			for range 3 {
+				s.pass(3 * time.Second)
+				ann.ask("quick")
+			}
+			ann.mustEnd(limits.Idle, "its first response was ready at 0s, and it has not taken it, whatever it asks")
+		})
+	})
+	t.Run("more responses are ready, and it has not taken the first", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			b.Net.Buffer = 4096
+			s := start(b, limits, nil)
+			s.handle = handle(s)
+			ann := s.dial("Ann")
+			ann.ask("quick", "slow", "slow", "slow", "slow", "slow")
+			<-time.After(4 * time.Second)
+			// Who waits for a lock stops the clock, and Wait: so let them all get
+			// there, and then have Ann take everything.
+			for spins := 0; spins < 2000; spins++ {
+				runtime.Gosched()
+				if s.inside.Load() > 0 {
+					spins = 0
+				}
+			}
+			ann.listen()
+			s.Wait()
+			if moved := s.moved.Load(); moved != nil {
+				s.Fatalf("%s\nThe first response for Ann was ready at 0s, and five more at 4s. She takes none.\nWhile a Write to her was under way, its deadline was moved from %v to %v.\nWant it left at %[2]v: there is one write deadline for all Writes of a connection, so\nthat a client which goes on asking, and takes nothing, would never be closed.", s.title(), span(moved.from), span(moved.to))
+			}
+			responses := make([]string, 6)
+			for i := range responses {
+				responses[i] = long(60000)
+			}
+			ann.mustHear(responses...)
+		})
+	})
 	t.Run("it takes the response at the last moment, and goes on", func(t *testing.T) {
 		bubble.Run(t, 12, func(b *bubble.B) {
 			b.Net.Buffer = 4096
@@ -721,6 +764,24 @@ func TestConns(t *testing.T) {
 			s.pass(10*time.Second - time.Millisecond)
 			bob.mustHear()
 			s.pass(time.Millisecond)
+			bob.mustHear("re: hello")
+			s.mustNotCrowd(1)
+		})
+	})
+	t.Run("one that has ended its side, and waits for its response, and another", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			s := start(b, stream.Limits{Idle: time.Hour, Conns: 1}, nil)
+			s.handle = s.slow(map[string]time.Duration{"slow": 3 * time.Second})
+			ann := s.client("Ann")
+			ann.ask("slow")
+			ann.conn.CloseWrite()
+			bob := s.client("Bob")
+			bob.ask("hello")
+			s.pass(time.Second)
+			s.mustNotCrowd(1)
+			bob.mustHear()
+			s.pass(2 * time.Second)
+			ann.mustHear("re: slow")
 			bob.mustHear("re: hello")
 			s.mustNotCrowd(1)
 		})
@@ -807,6 +868,12 @@ func TestAcceptFails(t *testing.T) {
 			s.recover()
 			s.pass(time.Second)
 			bob.mustHear("re: hello")
+			s.pass(time.Second)
+			s.ln.Fail(syscall.EMFILE, 1)
+			eve := s.client("Eve")
+			eve.ask("hello")
+			s.pass(100 * time.Millisecond)
+			eve.mustHear("re: hello")
 		})
 	})
 }
@@ -884,6 +951,10 @@ func TestStop(t *testing.T) {
 			s.Wait()
 			if more := runtime.NumGoroutine() - before; more >= 10 {
 				s.Fatalf("%s\nTwenty clients came, asked and left. Since then, there are %d goroutines more.\nWant nothing left of them.\n\n%s", s.title(), more, s.state())
+			}
+			s.pass(2 * time.Hour) // timers may hold them for as long as Idle
+			if n := s.reachable(); n >= 10 {
+				s.Fatalf("%s\nTwenty clients came, asked and left. Of %d of their connections, which are closed,\nthe memory cannot be freed even two hours later. Want nothing left of them: what\nholds on to a connection, in a map or with context.AfterFunc, has to let go of it\nwhen that is closed.", s.title(), n)
 			}
 		})
 	})
@@ -1443,6 +1514,8 @@ type serving struct {
 	mu         sync.Mutex
 	open, most int                      // connections that were accepted and are not closed
 	ended      map[string]time.Duration // when Serve closed which, by the client's address
+	all        []weak.Pointer[accepted] // every connection that was accepted
+	moved      atomic.Pointer[moved]    // a write deadline, while a Write was under way
 
 	exhausted bool
 	calls     int           // of Accept, since exhaust
@@ -1631,27 +1704,83 @@ func (s *serving) accept(conn *memnet.Conn) net.Conn {
 	defer s.mu.Unlock()
 	s.open++
 	s.most = max(s.most, s.open)
-	return &accepted{Conn: conn, closed: sync.OnceFunc(func() {
+	a := &accepted{Conn: conn, s: s, closed: sync.OnceFunc(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.open--
 		s.ended[conn.RemoteAddr().String()] = s.Elapsed()
 	})}
+	s.all = append(s.all, weak.Make(a))
+	return a
+}
+
+// reachable counts the accepted connections that somebody can still reach.
+func (s *serving) reachable() (n int) {
+	runtime.GC()
+	runtime.GC()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, conn := range s.all {
+		if conn.Value() != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // accepted is a connection that Accept has returned.
 type accepted struct {
 	*memnet.Conn
+	s      *serving
 	closed func()
+
+	mu       sync.Mutex
+	writing  int       // Writes under way
+	deadline time.Time // of Writes
 }
+
+// moved says from when and to when a deadline was moved.
+type moved struct{ from, to time.Duration }
 
 // Write gives others a chance to write before its caller goes on.
 func (a *accepted) Write(b []byte) (int, error) {
+	a.count(1)
 	n, err := a.Conn.Write(b)
+	a.count(-1)
 	for range 10 {
 		runtime.Gosched()
 	}
 	return n, err
+}
+
+// count counts the Writes under way.
+func (a *accepted) count(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.writing += n
+}
+
+func (a *accepted) SetDeadline(t time.Time) error {
+	a.note(t)
+	return a.Conn.SetDeadline(t)
+}
+
+func (a *accepted) SetWriteDeadline(t time.Time) error {
+	a.note(t)
+	return a.Conn.SetWriteDeadline(t)
+}
+
+// note notes a write deadline, and whether it is a later one for a Write that is
+// under way.
+func (a *accepted) note(t time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.writing > 0 && !a.deadline.IsZero() && t.After(a.deadline) {
+		now := time.Now()
+		at := func(t time.Time) time.Duration { return a.s.Elapsed() + t.Sub(now) }
+		a.s.moved.CompareAndSwap(nil, &moved{at(a.deadline), at(t)})
+	}
+	a.deadline = t
 }
 
 func (a *accepted) Close() error {

@@ -64,9 +64,9 @@ type writer struct {
 func (w writer) Write(b []byte) (int, error) { return w.Writer.Write(b) }
 
 // Handler appends the response to query to b and returns the extended slice; ok
-// is false where silence is the answer. Until it returns, b and query are its
-// own, to keep and to write to. It may return memory of its own instead, which
-// is sent and not written to. Many goroutines may call it at once.
+// is false where silence is the answer. Until its response is sent, b and query
+// are its own to change. It may return a slice of its own instead, which is only
+// read. Many goroutines may call it at once.
 type Handler func(b, query []byte) (response []byte, ok bool)
 
 // Limits bound what clients may take. A field that is 0 stands for the value in
@@ -110,7 +110,7 @@ func Serve(ctx context.Context, ln net.Listener, handle Handler, limits Limits) 
 		case err == nil:
 			all.Go(func() {
 				defer func() { places <- struct{}{} }()
-				(&peer{Conn: conn, handle: handle, limits: limits}).serve(ctx)
+				(&peer{Conn: conn, handle: handle, limits: limits, turn: make(chan bool, 1)}).serve(ctx)
 			})
 		case errors.Is(err, net.ErrClosed):
 			told := ctx.Err() != nil
@@ -134,6 +134,7 @@ type peer struct {
 	net.Conn
 	handle Handler
 	limits Limits
+	turn   chan bool // to write
 
 	mu   sync.Mutex
 	busy int // queries at work
@@ -196,7 +197,10 @@ func (p *peer) answer(query []byte) {
 	if !ok {
 		return
 	}
-	// One Write a response: package net does not mix them up.
+	// One Write a response: package net does not mix them up. But it has one
+	// deadline for all of them.
+	p.turn <- true
+	defer func() { <-p.turn }()
 	p.SetWriteDeadline(time.Now().Add(p.limits.Idle))
 	if Write(p, response) != nil {
 		p.Close()

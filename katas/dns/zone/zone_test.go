@@ -491,6 +491,12 @@ func TestRefusedRecords(t *testing.T) {
 			mustFail(rule.New(t, 12), tt.file, tt.want)
 		})
 	}
+	t.Run("the SOA as the last record", func(t *testing.T) {
+		r := rule.New(t, 12)
+		z := mustParse(r, "www.example.com. 3600 IN A 192.0.2.80\nexample.com. 3600 IN NS ns.example.net.\n"+head)
+		z.mustAnswer(r, "example.com.", "SOA", soa)
+		z.mustAnswer(r, "www.example.com.", "A", "www.example.com. 3600 IN A 192.0.2.80")
+	})
 	t.Run("names of all sorts outside, in data", func(t *testing.T) {
 		r := rule.New(t, 12)
 		z := mustParse(r, head+"x MX 10 mail.example.net.\nx TXT x\n")
@@ -546,7 +552,7 @@ func TestReader(t *testing.T) {
 		if err != nil {
 			r.Fatalf("Parse of a reader that brings one byte at a time = error: %v\nwant no error\n\n%s", err, listing(text, 0))
 		}
-		(&asked{z, text, "example.com."}).mustAnswer(r, "x.example.com.", "A", "x.example.com. 3600 IN A 192.0.2.1")
+		(&asked{Zone: z, text: text, origin: "example.com."}).mustAnswer(r, "x.example.com.", "A", "x.example.com. 3600 IN A 192.0.2.1")
 	})
 	t.Run("a line of 200000 bytes", func(t *testing.T) {
 		r := rule.New(t, 14)
@@ -643,7 +649,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		asked := &asked{z, text, "example.com."}
+		asked := &asked{Zone: z, text: text, origin: "example.com."}
 		asked.ask(r, "example.com.", "SOA")
 		asked.ask(r, "x.example.com.", "A")
 		asked.ask(r, "a.b.example.com.", "ANY")
@@ -796,11 +802,20 @@ func TestCNAME(t *testing.T) {
 	z.mustSay(r, "alias.example.com.", "CNAME", answers("alias.example.com. 3600 IN CNAME www.example.com."))
 	z.mustSay(r, "alias.example.com.", "A", answers("alias.example.com. 3600 IN CNAME www.example.com.", wwwA, wwwA2))
 	z.mustSay(r, "ALIAS.example.com.", "A", answers("ALIAS.example.com. 3600 IN CNAME www.example.com.", wwwA, wwwA2))
-	z.mustSay(r, "one.example.com.", "AAAA", answers("one.example.com. 3600 IN CNAME two.example.com.", "two.example.com. 3600 IN CNAME three.example.com.",
-		"three.example.com. 3600 IN CNAME www.example.com.", "www.example.com. 3600 IN AAAA 2001:db8::80"))
+	z.mustSay(r, "one.example.com.", "AAAA", answers("one.example.com. 3600 IN CNAME two.example.com.", "two.example.com. 3600 IN CNAME THREE.example.com.",
+		"THREE.example.com. 3600 IN CNAME www.example.com.", "www.example.com. 3600 IN AAAA 2001:db8::80"))
 	z.mustSay(r, "one.example.com.", "CNAME", answers("one.example.com. 3600 IN CNAME two.example.com."))
 	other := mustParse(r, head+"y CNAME \\122\nz A 192.0.2.1\n")
 	other.mustSay(r, "y.example.com.", "A", answers("y.example.com. 3600 IN CNAME z.example.com.", "z.example.com. 3600 IN A 192.0.2.1"))
+
+	// Chains have any length: a walk that is bounded by a number cuts them off.
+	file, all := head, []string(nil)
+	for i := range 20 {
+		file += fmt.Sprintf("c%d CNAME c%d\n", i, i+1)
+		all = append(all, fmt.Sprintf("c%d.example.com. 3600 IN CNAME c%d.example.com.", i, i+1))
+	}
+	long := mustParse(r, file+"c20 A 192.0.2.1\n")
+	long.mustSay(r, "c0.example.com.", "A", answers(append(all, "c20.example.com. 3600 IN A 192.0.2.1")...))
 }
 
 // Where chains end (RFC 6604, section 3; RFC 2308, section 2.1).
@@ -818,11 +833,11 @@ func TestEndOfChain(t *testing.T) {
 func TestLoop(t *testing.T) {
 	r := rule.New(t, 23)
 	z := mustParse(r, farm)
-	one, two, three := "loop1.example.com. 3600 IN CNAME loop2.example.com.", "loop2.example.com. 3600 IN CNAME loop3.example.com.", "loop3.example.com. 3600 IN CNAME loop1.example.com."
+	one, two, three := "loop1.example.com. 3600 IN CNAME Loop2.example.com.", "loop2.example.com. 3600 IN CNAME loop3.example.com.", "loop3.example.com. 3600 IN CNAME LOOP1.example.com."
 	z.mustSay(r, "self.example.com.", "A", circle("self.example.com. 3600 IN CNAME self.example.com."))
 	z.mustSay(r, "loop1.example.com.", "A", circle(one, two, three))
 	z.mustSay(r, "loop2.example.com.", "A", circle(two, three, one))
-	z.mustSay(r, "LOOP1.example.com.", "TXT", circle("LOOP1.example.com. 3600 IN CNAME loop2.example.com.", two, three))
+	z.mustSay(r, "LOOP1.example.com.", "TXT", circle("LOOP1.example.com. 3600 IN CNAME Loop2.example.com.", two, three))
 	z.mustSay(r, "intoit.example.com.", "A", circle("intoit.example.com. 3600 IN CNAME loop1.example.com.", one, two, three))
 	z.mustSay(r, "loop1.example.com.", "CNAME", answers(one))
 }
@@ -881,6 +896,13 @@ func TestDelegation(t *testing.T) {
 	z.mustSay(r, "sub.example.com.", "NS", want{authorities: subNS, glue: glue})
 	z.mustSay(r, "x.elsewhere.example.com.", "A", want{authorities: records("elsewhere.example.com. 3600 IN NS ns.example.net.")})
 	z.mustSay(r, "example.com.", "NS", answers("example.com. 3600 IN NS ns.example.com.", "example.com. 3600 IN NS ns.example.net."))
+
+	// A server may have the delegation's own name, and be spelt in other letters than its address.
+	own := mustParse(r, head+"sub NS sub\nsub A 192.0.2.70\nupper NS NS.Upper\nns.upper A 192.0.2.71\nlower NS ns.lower\nNS.Lower A 192.0.2.72\n")
+	for _, tt := range [][3]string{{"sub", "sub", "sub.example.com. 3600 IN A 192.0.2.70"}, {"upper", "NS.Upper", "ns.upper.example.com. 3600 IN A 192.0.2.71"}, {"lower", "ns.lower", "NS.Lower.example.com. 3600 IN A 192.0.2.72"}} {
+		server := records(fmt.Sprintf("%s.example.com. 3600 IN NS %s.example.com.", tt[0], tt[1]))
+		own.mustSay(r, "x."+tt[0]+".example.com.", "A", want{authorities: server, glue: records(tt[2])})
+	}
 }
 
 // What stands in the file below a delegation (RFC 1034, sections 4.2.1 and 4.3.2).
@@ -906,7 +928,7 @@ func TestChainIntoDelegation(t *testing.T) {
 	z := mustParse(r, farm)
 	w := want{aa: true, authorities: subNS, glue: glue}
 	z.mustSay(r, "intosub.example.com.", "A", chain(w, "intosub.example.com. 3600 IN CNAME www.sub.example.com."))
-	z.mustSay(r, "x.tosub.example.com.", "A", chain(w, "x.tosub.example.com. 3600 IN CNAME x.sub.example.com."))
+	z.mustSay(r, "x.tosub.example.com.", "A", chain(w, "x.tosub.example.com. 3600 IN CNAME x.SUB.example.com."))
 }
 
 // ANY (RFC 8482, section 4.1).
@@ -1007,16 +1029,26 @@ func TestAnswersStay(t *testing.T) {
 			if now := said(first); now != before {
 				r.Fatalf("Lookup(%s %s) changed the answer that Lookup(%s %s) had given before:\n\nfirst\n%s\n\nnow\n%s", strings.ToUpper(text), rrtype, text, rrtype, before, now)
 			}
-			for _, section := range [][]record.Record{first.Answers, first.Authorities, first.Additionals} {
-				section = section[:cap(section)] // what append would write to
-				for i := range section {
-					section[i] = record.Record{Name: "changed.by.its.caller.", Class: question.ClassIN, Data: txt("changed")}
+			for i, section := range []string{"Answers", "Authorities", "Additionals"} {
+				records := [][]record.Record{first.Answers, first.Authorities, first.Additionals}[i]
+				if len(records) == 0 {
+					continue
+				}
+				overwrite(records)
+				z.after = fmt.Sprintf(", after a caller of Lookup(%s %s) wrote into the %s that it got", text, rrtype, section)
+				if now := said(z.ask(r, text, rrtype)); now != before {
+					r.Fatalf("Lookup(%s %s) was asked twice; between, its caller wrote into the %s that it got\n\nfirst\n%s\n\nthen\n%s", text, rrtype, section, before, now)
 				}
 			}
-			if now := said(z.ask(r, text, rrtype)); now != before {
-				r.Fatalf("Lookup(%s %s) was asked twice; between, its caller wrote into the slices of the answer\n\nfirst\n%s\n\nthen\n%s", text, rrtype, before, now)
-			}
 		}
+	}
+}
+
+// overwrite changes a caller's records, and those that append would write to.
+func overwrite(section []record.Record) {
+	section = section[:cap(section)]
+	for i := range section {
+		section[i] = record.Record{Name: "changed.by.its.caller.", Class: question.ClassIN, Data: txt("changed")}
 	}
 }
 
@@ -1073,7 +1105,7 @@ func TestCaptured(t *testing.T) {
 				t.Fatal(err)
 			}
 			z := mustParseAs(r, string(text), tt.origin)
-			z.text = "The zone is testdata/dns/zone/" + tt.file
+			z.note = "The zone is testdata/dns/zone/" + tt.file
 			files, err := filepath.Glob("../../../testdata/dns/captured/" + tt.pattern + ".response.hex")
 			if err != nil || len(files) == 0 {
 				t.Fatalf("no captured messages in testdata/dns/captured: %v", err)
@@ -1199,6 +1231,8 @@ func fromMiekg(r *rule.R, rr dns.RR) record.Record {
 type asked struct {
 	*zone.Zone
 	text, origin string
+	note         string // said in place of the file's lines
+	after        string // what had been done before it was asked
 }
 
 func parseFrom(r *rule.R, text, origin string, slow bool) (z *zone.Zone, err error) {
@@ -1233,7 +1267,7 @@ func mustParseAs(r *rule.R, text, origin string) *asked {
 	if !strings.HasSuffix(origin, ".") {
 		origin += "."
 	}
-	return &asked{z, text, origin}
+	return &asked{Zone: z, text: text, origin: origin}
 }
 
 // ask returns a question in the class IN.
@@ -1254,7 +1288,7 @@ func (z *asked) ask(r *rule.R, name, rrtype string) respond.Answer {
 }
 
 func (z *asked) lookup(r *rule.R, q question.Question) (a respond.Answer) {
-	r.Do(func() string { return fmt.Sprintf("Lookup(%s)\n\n%s", showQuestion(q), z.about(q.Name)) }, func() { a = z.Lookup(q) })
+	r.Do(func() string { return fmt.Sprintf("Lookup(%s)%s\n\n%s", showQuestion(q), z.after, z.about(q.Name)) }, func() { a = z.Lookup(q) })
 	return a
 }
 
@@ -1307,19 +1341,26 @@ func (z *asked) judge(r *rule.R, q question.Question, a respond.Answer, w want) 
 		return
 	}
 	wanted := respond.Answer{Rcode: w.rcode, Authoritative: w.aa, Answers: w.answers, Authorities: w.authorities, Additionals: w.glue}
+	text := said(wanted)
+	if w.circle {
+		text = rcodeText(header.RcodeServFail) + " or " + text
+	}
 	names := []string{q.Name}
 	for _, rec := range slices.Concat(a.Answers, w.answers) {
 		if names = append(names, rec.Name); isCNAME(rec) {
 			names = append(names, host(rec))
 		}
 	}
-	r.Fatalf("Lookup(%s): %s\n\ngot   %s\nwant  %s\n\n%s", showQuestion(q), why, said(a), said(wanted), z.about(names...))
+	r.Fatalf("Lookup(%s): %s\n\ngot   %s\nwant  %s\n\n%s", showQuestion(q), why, said(a), text, z.about(names...))
 }
 
 // differs says what of a is not as wanted; "" if all is.
 func (z *asked) differs(q question.Question, a respond.Answer, w want) string {
 	switch {
 	case a.Rcode != w.rcode && !(w.circle && a.Rcode == header.RcodeServFail):
+		if w.circle {
+			return fmt.Sprintf("%s, want NOERROR or SERVFAIL", rcodeText(a.Rcode))
+		}
 		return fmt.Sprintf("%s, want %s", rcodeText(a.Rcode), rcodeText(w.rcode))
 	case a.Authoritative != w.aa:
 		return fmt.Sprintf("Authoritative is %t, want %t", a.Authoritative, w.aa)
@@ -1364,6 +1405,9 @@ func unlike(section string, got, want []record.Record) string {
 			return section + " hold a record twice"
 		}
 		if !contains(want, rec) {
+			if why := nearly(rec, got, want); why != "" {
+				return section + " hold another record than wanted:\n  " + why
+			}
 			return section + " hold what they should not"
 		}
 	}
@@ -1371,6 +1415,32 @@ func unlike(section string, got, want []record.Record) string {
 		if !contains(got, rec) {
 			return section + " lack a record"
 		}
+	}
+	return ""
+}
+
+// nearly names the fields in which a record differs from a wanted one that is
+// missing; "" if none is like it.
+func nearly(rec record.Record, got, want []record.Record) string {
+	names := []string{"owner", "TTL", "class", "type"}
+	if rec.Data != nil && rec.Data.Type() == question.TypeSOA {
+		names = append(names, "MNAME", "RNAME", "SERIAL", "REFRESH", "RETRY", "EXPIRE", "MINIMUM")
+	}
+	for _, other := range want {
+		if rec.Data == nil || contains(got, other) || rec.Data.Type() != other.Data.Type() {
+			continue
+		}
+		is, wanted := strings.SplitN(show(rec), " ", len(names)+1), strings.SplitN(show(other), " ", len(names)+1)
+		if len(is) > len(names) && !strings.EqualFold(is[len(names)], wanted[len(names)]) {
+			continue // other data
+		}
+		var all []string
+		for i, field := range names {
+			if !strings.EqualFold(is[i], wanted[i]) {
+				all = append(all, fmt.Sprintf("%s is %s, want %s", field, is[i], wanted[i]))
+			}
+		}
+		return strings.Join(all, "\n  ")
 	}
 	return ""
 }
@@ -1438,7 +1508,7 @@ func (z *asked) mustSayAs(r *rule.R, file string) {
 		}
 	}
 	told := *z
-	told.text = "Wanted is what testdata/" + file + " says.\n" + z.text
+	told.note = "Wanted is what testdata/" + file + " says.\n" + z.note
 	question := ask(asked, question.Type(q.Qtype))
 	told.judge(r, question, z.lookup(r, question), w)
 }
@@ -1620,34 +1690,52 @@ func numbered(n, at int, line string) string {
 	return fmt.Sprintf("%s %2d  %s", mark, n, strings.TrimRight(line, "\r"))
 }
 
-// about lists the lines of the file in which labels of the names occur; a short
-// file as a whole.
+// about lists the lines of the file whose owners stand in the same branch of the
+// zone as one of the names, and the wildcard beside these; a short file as a whole.
 func (z *asked) about(names ...string) string {
 	all := strings.Split(strings.TrimSuffix(z.text, "\n"), "\n")
-	if len(all) <= 15 {
-		if len(all) == 1 {
-			return z.text
-		}
+	switch {
+	case z.note != "":
+		return z.note
+	case len(all) <= 15 || strings.Contains(z.text, "("):
 		return z.listing()
 	}
-	wanted := map[string]bool{"*": true}
+	wanted := map[string]bool{z.branch("*." + z.origin): true}
 	for _, text := range names {
-		below, _ := strings.CutSuffix(strings.ToLower(text), strings.ToLower(z.origin))
-		for label := range strings.SplitSeq(strings.TrimSuffix(below, "."), ".") {
-			wanted[label] = label != "*"
-		}
+		wanted[z.branch(text)] = true
 	}
-	wanted["*"] = false
+	delete(wanted, "")
 	var out []string
 	for i, line := range all {
-		if slices.ContainsFunc(strings.FieldsFunc(strings.ToLower(line), func(c rune) bool { return c == ' ' || c == '.' }), func(label string) bool { return wanted[label] }) {
+		owner, _, _ := strings.Cut(line, " ")
+		if owner == "@" {
+			owner = z.origin
+		} else if !strings.HasSuffix(owner, ".") {
+			owner += "." + z.origin
+		}
+		if wanted[z.branch(owner)] {
 			out = append(out, numbered(i+1, 0, line))
 		}
 	}
 	if len(out) == 0 {
 		return fmt.Sprintf("No line of the file names it. It begins with\n%s\n%s", numbered(1, 0, all[0]), numbered(2, 0, all[1]))
 	}
-	return fmt.Sprintf("Lines of the file, of %d, that are about that:\n%s", len(all), strings.Join(out, "\n"))
+	return fmt.Sprintf("Lines of the file, of %d, at, above or beside that:\n%s", len(all), strings.Join(out, "\n"))
+}
+
+// branch returns the name's label below the origin, "." for the origin itself,
+// and "" for a name outside.
+func (z *asked) branch(text string) string {
+	origin := strings.ToLower(z.origin)
+	text = strings.ReplaceAll(strings.ToLower(text), `\.`, `\046`)
+	if text == origin {
+		return "."
+	}
+	below, ok := strings.CutSuffix(text, "."+strings.TrimPrefix(origin, "."))
+	if !ok || text == "" {
+		return ""
+	}
+	return below[strings.LastIndex(below, ".")+1:]
 }
 
 func compareQuestions(a, b question.Question) int {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -185,5 +187,30 @@ func write(t *testing.T, root, name, src string) {
 	}
 	if err := os.WriteFile(file, []byte(src), 0o666); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// One in n is tried at a commit, the others at others; what is broken always is.
+func TestShare(t *testing.T) {
+	var all []*stand
+	for i := range 300 {
+		all = append(all, &stand{name: fmt.Sprint(i)})
+	}
+	broken := &stand{name: "broken", broken: "does not apply"}
+	seen := map[string]bool{}
+	for commit := range uint64(40) {
+		some := shareOf(append(slices.Clone(all), broken), 3, commit)
+		if len(some) < 60 || len(some) > 140 || !slices.Contains(some, broken) {
+			t.Errorf("commit %d: %d of 301, want about 100, and the broken one", commit, len(some))
+		}
+		for _, s := range some {
+			seen[s.name] = true
+		}
+	}
+	if len(seen) != 301 {
+		t.Errorf("40 commits try %d of 301", len(seen))
+	}
+	if got := shareOf(slices.Clone(all), 1, 7); len(got) != 300 {
+		t.Errorf("one in one: %d of 300", len(got))
 	}
 }

@@ -84,6 +84,7 @@ type check struct {
 	katas   []course.Kata // those asked for
 	verbose bool
 	count   int // runs of the race step, on each number of processors
+	share   int // one in so many wrong solutions is tried
 	cache   cache
 	judge   func(context.Context, course.Spec) (course.Verdict, error)
 }
@@ -95,6 +96,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	fix := flags.Bool("fix", false, "write what is generated, and check nothing")
 	verbose := flags.Bool("v", false, "whole messages, as a learner would read them")
 	count := flags.Int("count", 20, "how `often` the race step runs, each time with another seed")
+	share := flags.Int("share", 1, "try one in `N` wrong solutions, others at each commit")
 	flags.Usage = func() { usage(out, flags) }
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -114,7 +116,10 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	c := &check{root: root, katas: katas, verbose: *verbose, count: *count, cache: openCache(root), judge: course.Test}
+	if *share < 1 {
+		return fmt.Errorf("-share %d: want 1 at least", *share)
+	}
+	c := &check{root: root, katas: katas, verbose: *verbose, count: *count, share: *share, cache: openCache(root), judge: course.Test}
 	return c.run(ctx, out, selected)
 }
 

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/example/netkata/harness/check/known"
@@ -46,7 +49,12 @@ func wrongDie(ctx context.Context, c *check) (r result) {
 		}
 		all = append(all, stands...)
 	}
+	total := len(all)
+	all = shareOf(all, c.share, c.commit(ctx))
 	c.judgeStands(ctx, &r, all)
+	if c.share > 1 {
+		r.note += fmt.Sprintf("; %d are known: -share 1 tries them all", total)
+	}
 	for _, s := range all {
 		if s.fault() != "" {
 			continue
@@ -57,6 +65,29 @@ func wrongDie(ctx context.Context, c *check) (r result) {
 		}
 	}
 	return r
+}
+
+// shareOf returns one in n, and all that cannot even be put in place. Which ones,
+// the commit decides, so that all have their turn as time goes by.
+func shareOf(all []*stand, n int, commit uint64) []*stand {
+	if n <= 1 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(s *stand) bool {
+		h := fnv.New64a()
+		fmt.Fprint(h, commit, s.kata.ID, s.name)
+		return s.broken == "" && h.Sum64()%uint64(n) != 0
+	})
+}
+
+// commit returns a number for the commit that is checked out, 0 without git.
+func (c *check) commit(ctx context.Context) uint64 {
+	git := exec.CommandContext(ctx, "git", "rev-parse", "HEAD")
+	git.Dir = c.root
+	said, _ := git.Output()
+	h := fnv.New64a()
+	h.Write(said)
+	return h.Sum64()
 }
 
 func rightPass(ctx context.Context, c *check) (r result) {

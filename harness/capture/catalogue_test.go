@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"io/fs"
 	"net/netip"
+	"os"
 	"path"
 	"regexp"
 	"strings"
@@ -137,6 +139,24 @@ func TestEveryZoneFileIsServed(t *testing.T) {
 	for _, f := range files {
 		if !served[f.Name()] {
 			t.Errorf("no server has %s", f.Name())
+		}
+	}
+}
+
+// The captures' zones are those that dns/zone is tested with, beside the answers
+// that were captured from them.
+func TestZonesOfKata(t *testing.T) {
+	for _, name := range []string{"example.com.zone", "root.zone"} {
+		ours, err := data.ReadFile("testdata/zones/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := os.ReadFile("../../testdata/dns/zone/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(ours, theirs) {
+			t.Errorf("testdata/dns/zone/%s is not harness/capture/testdata/zones/%s: copy it over, and look what dns/zone says", name, name)
 		}
 	}
 }

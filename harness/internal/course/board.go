@@ -54,6 +54,8 @@ func (x Index) Board(log Log) ([]Standing, error) {
 	return board, nil
 }
 
+// behind returns what k needs and is not done, but for what is needed, and so
+// named in its turn, by something else that k waits for.
 func (x Index) behind(k Kata, done map[string]bool) (ids []string) {
 	implied := map[string]bool{} // by what k needs as well
 	for _, id := range k.Needs {

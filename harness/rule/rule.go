@@ -92,6 +92,7 @@ func (r *R) message(format string, args []any) string {
 // Do runs f, which calls the learner's code. When f panics, does not come to
 // an end or hoards memory, the test fails; call says which call it was and
 // with which input ("Parse(msg, 12)", a dump of msg), and is asked only then.
+// It stands below what happened and where, because it may fill screens.
 //
 // A goroutine cannot be stopped from outside, so after an endless loop the run
 // of the whole package ends, once the failure is printed. The limit is a second
@@ -114,9 +115,9 @@ func (r *R) Do(call func() string, f func()) {
 	switch {
 	case out.ok:
 	case out.runaway != "":
-		r.Stuck(true, call()+"\n"+out.runaway+"\n"+out.where)
+		r.Stuck(true, out.words(call()))
 	default:
-		r.Fatalf("%s\n%s\n%s", call(), out.panic, out.where)
+		r.Fatalf("%s", out.words(call()))
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 const (
 	head = "rule 1: A sum is a sum\n(RFC 1, 2.3)\n\n"
 	ends = "The run ends here: what still runs cannot be stopped from outside.\n"
-	loop = "is not done after 1s of processor time: an endless loop, or far too much work\n"
+	loop = "The code is not done after 1s of processor time: an endless loop, or far too\nmuch work\n"
+	call = "\nIn this call:\n"
 
 	again = "\n\nThe smallest input found. To try it again:\ngo test ./harness/rule/testdata/demo -run "
 )
@@ -34,17 +35,17 @@ func TestOutput(t *testing.T) {
 		{"TestFatalf", head + "once\n"},
 		{"TestHelper", head + "the line of the test\n"},
 		{"TestNoSuchRule", "rule 2: README.md has no such rule\n"},
-		{"TestPanic", head + "Sum(msg)\n  0x00  2a\npanicked: runtime error: index out of range [12] with length 0\n\n"},
-		{"TestGoexit", head + "Sum(msg)\nended its goroutine (runtime.Goexit): a test cannot go on after that\n\n"},
+		{"TestPanic", head + "The code panicked: runtime error: index out of range [-1]\n  at katas/sum/sum.go:5, in sum.Last\n" + call + "Last(msg)\n\nmsg:\n  none\n"},
+		{"TestGoexit", head + "The code ended its goroutine (runtime.Goexit), and the test with it\n" + call + "Sum(msg)\n"},
 		{"TestProperty", head + "Sum(11) is too much" + again + "'^TestProperty$' -rapid.seed=N\n"},
 		{"TestPropertyVaries", head + "Sum(11) is too much (rapid.seed=N: another text each time)" + again + "'^TestPropertyVaries$' -rapid.seed=N\n"},
-		{"TestPropertyPanic", head + "Sum(11)\npanicked: too much" + again + "'^TestPropertyPanic$' -rapid.seed=N\n"},
+		{"TestPropertyPanic", head + "The code panicked: too much\n" + call + "Sum(11)" + again + "'^TestPropertyPanic$' -rapid.seed=N\n"},
 		{"TestPropertyFlaky", head + "Sum of something above 10 is too much\n\nThe same input does not fail every time." + again + "'^TestPropertyFlaky$' -rapid.seed=N\n"},
-		{"TestLoop|TestAfterLoop|TestAfterLoopInSubtests", head + "Sum(7)\n" + loop + ends},
-		{"TestHoard|TestAfterLoopInSubtests", head + "Sum(8)\nhoards memory: N MiB so far, and not done\n" + ends},
+		{"TestLoop|TestAfterLoop|TestAfterLoopInSubtests", head + loop + call + "Sum(7)\n" + ends},
+		{"TestHoard|TestAfterLoopInSubtests", head + "The code hoards memory: N MiB so far, and not done\n" + call + "Sum(8)\n" + ends},
 		{"TestLargeAndDone", ""},
 		{"TestLargeBefore", ""},
-		{"TestPropertyLoop", head + "Sum of something above 10\n" + loop},
+		{"TestPropertyLoop", head + loop + call + "Sum of something above 10\n"},
 	} {
 		t.Run(tt.run, func(t *testing.T) {
 			t.Parallel()
@@ -62,8 +63,8 @@ func TestOutput(t *testing.T) {
 // The line that a failure names is the test's, also when a helper reports it.
 func TestLine(t *testing.T) {
 	out, _ := demo(t, "TestHelper")
-	if !strings.Contains(out, "demo_test.go:36: rule 1:") {
-		t.Errorf("want demo_test.go:36 in\n%s", out)
+	if !strings.Contains(out, "demo_test.go:37: rule 1:") {
+		t.Errorf("want demo_test.go:37 in\n%s", out)
 	}
 }
 

@@ -12,9 +12,21 @@ const tick = 5 * time.Millisecond
 
 type outcome struct {
 	ok      bool
-	panic   string // what the panic said
-	runaway string // why it was given up
+	panic   string // "panicked: …"
+	runaway string // why it was given up: "is not done after …"
 	where   string // the learner's frames
+}
+
+// words says what the code did, in which line of the learner's, and in which call.
+func (o outcome) words(call string) string {
+	text := "The code " + o.panic // as it was said
+	if o.runaway != "" {
+		text = stuck.Wrap("The code " + o.runaway)
+	}
+	if o.where != "" {
+		text += "\n" + o.where
+	}
+	return text + "\n\nIn this call:\n" + call
 }
 
 // watch runs f in a goroutine of its own and waits for it, or gives it up.
@@ -52,7 +64,7 @@ func whereabouts() string {
 }
 
 func watched(f func(), done chan<- outcome) {
-	out := outcome{panic: "ended its goroutine (runtime.Goexit): a test cannot go on after that"}
+	out := outcome{panic: "ended its goroutine (runtime.Goexit), and the test with it"}
 	defer func() {
 		if v := recover(); v != nil {
 			out = outcome{panic: fmt.Sprintf("panicked: %v", v), where: stuck.Frames(debug.Stack())}

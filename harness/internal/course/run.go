@@ -171,8 +171,8 @@ func (x Index) untagged(f Folder) []string {
 	return names
 }
 
-// Unwritten is a function that still returns todo.Err, or a variable whose
-// text is still marked TODO.
+// Unwritten is a function whose body is still that of the stub, or a variable
+// whose text is still marked TODO.
 type Unwritten struct {
 	Name string // "Parse", "Server.Handle"
 	File string // below the root, with slashes
@@ -187,12 +187,12 @@ func (x Index) Unwritten(f Folder) []Unwritten {
 			continue
 		}
 		fset := token.NewFileSet()
-		src, err := parser.ParseFile(fset, filepath.Join(x.Root, filepath.FromSlash(name)), nil, parser.SkipObjectResolution)
+		src, err := parser.ParseFile(fset, filepath.Join(x.Root, filepath.FromSlash(name)), nil, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			continue
 		}
 		for _, d := range src.Decls {
-			if n := declaredName(d); n != "" && isTodo(d) {
+			if n := declaredName(d); n != "" && (isTodo(d) || isBlank(d, src.Comments)) {
 				list = append(list, Unwritten{n, name, fset.Position(d.Pos()).Line})
 			}
 		}
@@ -214,6 +214,42 @@ func isTodo(d ast.Decl) bool {
 		return !found
 	})
 	return found
+}
+
+// isBlank says whether d is a function that does nothing and has the comment of
+// a stub: one without an error to return has no todo.Err in it.
+func isBlank(d ast.Decl, comments []*ast.CommentGroup) bool {
+	fn, ok := d.(*ast.FuncDecl)
+	if !ok || fn.Body == nil || !slices.ContainsFunc(comments, func(c *ast.CommentGroup) bool {
+		return fn.Body.Lbrace < c.Pos() && c.End() <= fn.Body.Rbrace && c.Text() == "TODO\n"
+	}) {
+		return false
+	}
+	switch body := fn.Body.List; len(body) {
+	case 0:
+		return true
+	case 1:
+		ret, ok := body[0].(*ast.ReturnStmt)
+		return ok && !slices.ContainsFunc(ret.Results, func(x ast.Expr) bool { return !isPlain(x) })
+	}
+	return false
+}
+
+// isPlain says whether x is what stubs return: a literal, a name, an empty T{},
+// its address, or new(T).
+func isPlain(x ast.Expr) bool {
+	switch x := x.(type) {
+	case *ast.BasicLit, *ast.Ident:
+		return true
+	case *ast.CompositeLit:
+		return len(x.Elts) == 0
+	case *ast.UnaryExpr:
+		return x.Op == token.AND && isPlain(x.X)
+	case *ast.CallExpr:
+		fn, ok := x.Fun.(*ast.Ident)
+		return ok && fn.Name == "new"
+	}
+	return false
 }
 
 // declaredName returns the name of a function, or of the first variable of a

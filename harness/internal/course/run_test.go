@@ -1,8 +1,10 @@
 package course_test
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,6 +75,41 @@ func Parse() error {
 
 func (s *Server) Handle() (int, error) { return 0, todo.Err }
 
+func (t Type) String() string {
+	// TODO
+	return ""
+}
+
+func Close() {
+	// TODO
+}
+
+func New() *Server {
+	// TODO
+	return &Server{}
+}
+
+func Pool() (*Server, bool) {
+	// TODO
+	return new(Server), false
+}
+
+func Note(n int) int {
+	// TODO: say it better
+	return n
+}
+
+func Left(n int) int {
+	// TODO
+	return n + len(Query)
+}
+
+func Long(n int) int {
+	// TODO
+	n++
+	return n
+}
+
 var Query = "# TODO: the header"
 
 // TODO in a comment alone is the learner's own note.
@@ -86,7 +123,57 @@ var Fine = "00"
 	for _, u := range x.Unwritten(f) {
 		got = append(got, u.Name)
 	}
-	if g := strings.Join(got, " "); g != "Parse Server.Handle Query" {
+	if g := strings.Join(got, " "); g != "Parse Server.Handle Type.String Close New Pool Query" {
 		t.Errorf("got %s", g)
+	}
+}
+
+// Each TODO in the stubs of this repository is found, where the stub is untouched.
+func TestUnwrittenStubs(t *testing.T) {
+	root, err := course.FindRoot(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := course.ReadIndex(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := course.ReadSums(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range x.Katas {
+		f, err := x.Folder(k, sums)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(f.Edited) > 0 || k.Hunt() {
+			continue
+		}
+		src, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(k.File())))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []int // lines of functions with the comment of a stub
+		fn := 0
+		for i, line := range strings.Split(string(src), "\n") {
+			if strings.HasPrefix(line, "func ") {
+				fn = i + 1
+			} else if line == "}" {
+				fn = 0
+			}
+			if strings.TrimSpace(line) == "// TODO" && fn > 0 {
+				want = append(want, fn)
+			}
+		}
+		var got []int
+		for _, u := range x.Unwritten(f) {
+			if len(want) > 0 { // else it has texts to write
+				got = append(got, u.Line)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: lines %v, want %v", k.ID, got, want)
+		}
 	}
 }

@@ -12,9 +12,11 @@ import (
 	"net"
 	"net/netip"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -1050,6 +1052,44 @@ func TestNothingLeft(t *testing.T) {
 			w.MustBeQuiet()
 		})
 	}
+	overTCP := func(w *world, answer func(q *query)) {
+		truncated(w)
+		w.servers[0].overTCP(answer)
+	}
+	for _, tt := range []struct {
+		why   string
+		begin func(w *world, answer func(q *query))
+	}{
+		{"UDP", func(w *world, answer func(q *query)) { w.servers[0].udp = answer }},
+		{"TCP", overTCP},
+	} {
+		for _, end := range []struct {
+			why    string
+			answer func(q *query, cancel func())
+		}{
+			{"a cancel", func(q *query, cancel func()) { q.after(100*time.Millisecond, cancel) }},
+			{"the end of Timeout", func(*query, func()) {}},
+			{"an answer and a cancel at one moment", func(q *query, cancel func()) {
+				q.answer(q.s.w.a(q.m.Question[0].Name))
+				cancel()
+			}},
+			{"an error and a cancel at one moment", func(q *query, cancel func()) {
+				q.fail(dns.RcodeServerFailure)
+				cancel()
+			}},
+		} {
+			run(end.why+" over "+tt.why+", and who hears of it is slow", 1, func(w *world) {
+				oneAtATime(w)
+				w.r.Rounds = 1
+				ctx, cancel := w.cancellable()
+				tt.begin(w, func(q *query) { end.answer(q, cancel) })
+				w.slow.Store(true)
+				c := w.lookup(ctx, w.name(), question.TypeA)
+				c.mustEnd(w.timeout)
+				c.mustHaveWaited()
+			})
+		}
+	}
 	run("sixteen at once, each with its own answer", 2, func(w *world) {
 		for _, s := range w.servers {
 			s.tcpDelay, s.udpDelay = ms(20), ms(w.d.Between(1, 40))
@@ -1097,6 +1137,10 @@ type world struct {
 	listen func(number int) error
 	write  func(number int) error
 	read   func(number, n int, from net.Addr) (int, net.Addr, error)
+
+	slow atomic.Bool            // goroutines other than Lookup's own take long to close a socket and the like
+	gone atomic.Bool            // Lookup has returned
+	left atomic.Pointer[string] // what it did not wait for, if slow is set
 
 	mu      sync.Mutex // never held by who waits
 	asked   []*query   // over UDP, by all servers
@@ -1190,12 +1234,18 @@ func (w *world) pass(d time.Duration) {
 // cancelledAfter returns a context that is cancelled after d; until one that has a
 // deadline.
 func (w *world) cancelledAfter(d time.Duration) context.Context {
+	ctx, cancel := w.cancellable()
+	time.AfterFunc(d, cancel)
+	return ctx
+}
+
+// cancellable returns a context, and what cancels it.
+func (w *world) cancellable() (context.Context, func()) {
 	ctx, cancel := context.WithCancel(w.Context())
-	time.AfterFunc(d, func() {
+	return ctx, func() {
 		w.note("ctx is cancelled")
 		cancel()
-	})
-	return ctx
+	}
 }
 
 func (w *world) until(d time.Duration) context.Context {
@@ -1299,7 +1349,88 @@ func (s *socket) Close() error {
 	s.w.mu.Lock()
 	s.closed = true
 	s.w.mu.Unlock()
-	return s.PacketConn.Close()
+	return s.w.slowly("the socket's Close", s.PacketConn.Close)
+}
+
+func (s *socket) SetDeadline(t time.Time) error {
+	return s.w.slowly("the socket's SetDeadline", func() error { return s.PacketConn.SetDeadline(t) })
+}
+
+func (s *socket) SetReadDeadline(t time.Time) error {
+	return s.w.slowly("the socket's SetReadDeadline", func() error { return s.PacketConn.SetReadDeadline(t) })
+}
+
+func (s *stream) Close() error { return s.w.slowly("the connection's Close", s.Conn.Close) }
+
+func (s *stream) SetDeadline(t time.Time) error {
+	return s.w.slowly("the connection's SetDeadline", func() error { return s.Conn.SetDeadline(t) })
+}
+
+func (s *stream) SetReadDeadline(t time.Time) error {
+	return s.w.slowly("the connection's SetReadDeadline", func() error { return s.Conn.SetReadDeadline(t) })
+}
+
+// slowly has goroutines other than Lookup's own let all others go first, before do
+// and after it: if Lookup returns meanwhile, it did not wait for this one. There is
+// no time in it: whoever waits may hold a lock.
+func (w *world) slowly(call string, do func() error) error {
+	if !w.slow.Load() || calledBy("(*call).lookUp") {
+		return do()
+	}
+	defer w.letLookupReturn(call, learner())
+	w.letLookupReturn(call, learner())
+	return do()
+}
+
+func (w *world) letLookupReturn(call, place string) {
+	for i := 0; i < 1000 && !w.gone.Load(); i++ {
+		runtime.Gosched()
+	}
+	if w.gone.Load() {
+		words := call + " " + place
+		w.left.CompareAndSwap(nil, &words)
+	}
+}
+
+// oneAtATime has goroutines take turns until the test is over: a new one begins
+// when the others wait or let it.
+func oneAtATime(w *world) {
+	before := runtime.GOMAXPROCS(1)
+	w.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}
+
+// calledBy says whether a function is being called, directly or not, by the one
+// whose name ends like that.
+func calledBy(name string) bool {
+	pc := make([]uintptr, 100)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(2, pc)])
+	for more := true; more; {
+		var f runtime.Frame
+		if f, more = frames.Next(); strings.HasSuffix(f.Function, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// learner is the place in the learner's code that called a socket, or that started
+// this goroutine.
+func learner() string {
+	pc := make([]uintptr, 20)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(2, pc)])
+	for more := true; more; {
+		var f runtime.Frame
+		if f, more = frames.Next(); !strings.HasSuffix(f.File, "_test.go") && !strings.HasPrefix(f.Function, "runtime.") {
+			return fmt.Sprintf("at %s:%d", short(f.File), f.Line)
+		}
+	}
+	return "in a goroutine of its own"
+}
+
+// short is a path from katas/ or solutions/ on.
+func short(file string) string {
+	parts := strings.Split(file, "/")
+	return strings.Join(parts[max(0, len(parts)-4):], "/")
 }
 
 // server is a name server that a test plays.
@@ -1704,11 +1835,19 @@ func (w *world) lookup(ctx context.Context, text string, t question.Type) *call 
 	w.note("Lookup is called. %s", w.settings())
 	w.Go(c.title, func() error {
 		defer close(c.done)
-		c.records, c.err = w.r.Lookup(ctx, text, t)
+		c.lookUp(ctx, text, t)
+		w.gone.Store(true)
 		c.took = w.Elapsed() - c.began
 		return c.err
 	})
 	return c
+}
+
+// lookUp has a name, so that a socket knows calls by Lookup's own goroutine.
+//
+//go:noinline
+func (c *call) lookUp(ctx context.Context, text string, t question.Type) {
+	c.records, c.err = c.r.Lookup(ctx, text, t)
 }
 
 // settings are what the Resolver was told.
@@ -1820,6 +1959,15 @@ func (c *call) mustHaveClosed() {
 	}
 	if len(open) > 0 {
 		c.Fatalf("%s\nreturned after %v:\n%s\nand left open:\n%s\nwant all closed by then", c.title, c.took, outcome(c.records, c.err), strings.Join(open, "\n"))
+	}
+}
+
+// mustHaveWaited wants Lookup to have returned after all that it started.
+func (c *call) mustHaveWaited() {
+	c.T().Helper()
+	c.Wait()
+	if left := c.left.Load(); left != nil {
+		c.Fatalf("%s\nreturned after %v:\n%s\nand a goroutine that it started was not over yet: it had called, or was about\nto call, %s.\nwant Lookup to return after it. (If context.AfterFunc started it: when stop returns\nfalse, the function runs, or will; stop does not wait for it.)", c.title, c.took, outcome(c.records, c.err), *left)
 	}
 }
 

@@ -286,6 +286,15 @@ func (r *Resolver) overTCP(ctx context.Context, server netip.AddrPort, q query) 
 
 // wake lets Read and Write of conn fail from when ctx is done. It is over once
 // what it returns has been called.
-func wake(ctx context.Context, conn interface{ SetDeadline(time.Time) error }) (stop func() bool) {
-	return context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+func wake(ctx context.Context, conn interface{ SetDeadline(time.Time) error }) (end func()) {
+	woken := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(woken)
+		conn.SetDeadline(time.Unix(1, 0))
+	})
+	return func() {
+		if !stop() { // it runs, or will
+			<-woken
+		}
+	}
 }

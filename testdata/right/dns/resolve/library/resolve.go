@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/miekg/dns"
@@ -169,7 +170,7 @@ func (r *Resolver) askOne(ctx context.Context, server netip.AddrPort, owner stri
 func overUDP(ctx context.Context, conn net.PacketConn, server netip.AddrPort, query *dns.Msg) (*dns.Msg, error) {
 	deadline, _ := ctx.Deadline()
 	conn.SetDeadline(deadline)
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	defer whenDone(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
 	to := net.UDPAddrFromAddrPort(server)
 	msg, err := query.Pack()
 	if err != nil {
@@ -199,7 +200,7 @@ func (r *Resolver) overTCP(ctx context.Context, server netip.AddrPort, query *dn
 		return nil, err
 	}
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	defer whenDone(ctx, func() { conn.Close() })()
 	query.Id = dns.Id()
 	query.Extra = nil
 	msg, err := query.Pack()
@@ -225,6 +226,23 @@ func (r *Resolver) overTCP(ctx context.Context, server netip.AddrPort, query *dn
 		if reply := read(buf, query); reply != nil {
 			return reply, nil
 		}
+	}
+}
+
+// whenDone calls f when ctx is done, until what it returns is called, which waits
+// for f if it has begun.
+func whenDone(ctx context.Context, f func()) (end func()) {
+	var running sync.WaitGroup
+	running.Add(1)
+	stop := context.AfterFunc(ctx, func() {
+		f()
+		running.Done()
+	})
+	return func() {
+		if stop() {
+			running.Done()
+		}
+		running.Wait()
 	}
 }
 

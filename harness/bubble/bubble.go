@@ -58,12 +58,14 @@ type B struct {
 
 	stage  *stage.Stage
 	start  time.Time
-	id     atomic.Int64 // the bubble's number
-	clock  atomic.Int64 // what Elapsed said last time that somebody looked
-	freeze atomic.Bool  // the bubble is given up: see park
+	id     atomic.Int64  // the bubble's number
+	clock  atomic.Int64  // what Elapsed said last time that somebody looked
+	freeze atomic.Bool   // the bubble is given up: see park
+	done   atomic.Uint64 // calls of Worked
 
-	mu   sync.Mutex
-	seen map[int64]bool // goroutines of the bubble
+	mu    sync.Mutex
+	seen  map[int64]bool // goroutines of the bubble
+	shows []func() string
 }
 
 // Call is a call of the learner's code in a goroutine of its own. See B.Go. Its
@@ -104,6 +106,18 @@ func (b *B) Context() context.Context { return b.stage.Context() }
 // Cleanup has f called at the end of the test, the last one first, before
 // anything is looked for that is left over.
 func (b *B) Cleanup(f func()) { b.stage.Cleanup(f) }
+
+// Show has the first failure end with what f says then, for tests whose network
+// is not Net.
+func (b *B) Show(f func() string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.shows = append(b.shows, f)
+}
+
+// Worked notes that something got done elsewhere than on Net, so that hard work
+// is not taken for an endless loop.
+func (b *B) Worked() { b.done.Add(1) }
 
 // Wait waits until every other goroutine of the bubble waits for something: all
 // that can happen at this instant has happened.

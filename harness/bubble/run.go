@@ -157,7 +157,7 @@ func (b *B) work() uint64 {
 	if b.id.Load() == 0 {
 		return 0 // there is none yet
 	}
-	return b.Net.Events()
+	return b.Net.Events() + b.done.Load()
 }
 
 // others returns the goroutines of the bubble without that one.

@@ -25,7 +25,18 @@ func (b *B) who(all []stuck.Goroutine) string {
 }
 
 // more is what a failure shows besides what the test says: who sent what when.
-func (b *B) more() string { return b.Net.Transcript() }
+func (b *B) more() string {
+	b.mu.Lock()
+	shows := append([]func() string{b.Net.Transcript}, b.shows...)
+	b.mu.Unlock()
+	var parts []string
+	for _, show := range shows {
+		if text := show(); text != "" {
+			parts = append(parts, text)
+		}
+	}
+	return strings.Join(parts, "\n\n")
+}
 
 // holdUp says whether one of these goroutines, which are all blocked, waits for
 // what synctest cannot see coming: then the fake clock stands still.

@@ -120,7 +120,7 @@ func isHidden(dir string) bool {
 
 var (
 	rooms     = []string{".", ".ci", "harness", "katas", "pb", "proto", "solutions", "testdata", "tools"}
-	rootFiles = []string{".gitattributes", ".gitignore", "LICENSE", "README.md", "Taskfile.yml", "go.mod", "go.sum"}
+	rootFiles = []string{".gitattributes", ".gitignore", "LICENSE", "README.md", "Taskfile.yml", "buf.gen.yaml", "buf.yaml", "go.mod", "go.sum"}
 )
 
 // isForeign says whether a folder belongs to the learner: that of a kata left

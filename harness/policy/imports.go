@@ -32,19 +32,20 @@ var mayImport = []struct {
 	may  []string
 }{
 	{stub, "", []string{"std", "./pb/...", "google.golang.org/grpc/...", "google.golang.org/protobuf/...",
-		"./harness/todo", "earlier katas of its track"}},
+		"google.golang.org/genproto/googleapis/rpc/...", "./harness/todo", "earlier katas of its track"}},
 	// For the types of its signatures: std, pb, grpc and earlier katas.
 	{bridge, "", []string{"std", "its own solution", "./pb/...", "google.golang.org/grpc/...", "earlier katas of its track"}},
 	{kataTest, "", []string{"std", "its own kata", "earlier katas of its track", "./pb/...",
 		"./harness/todo", "./harness/rule", "./harness/draw", "./harness/wire", "./harness/memnet", "./harness/bubble", "./harness/loopback", "./harness/grpctest",
-		"google.golang.org/grpc/...", "google.golang.org/protobuf/...",
+		"google.golang.org/grpc/...", "google.golang.org/protobuf/...", "google.golang.org/genproto/googleapis/rpc/...",
 		"github.com/google/go-cmp/...", "pgregory.net/rapid", "go.uber.org/goleak",
 		"github.com/miekg/dns", "golang.org/x/net/dns/dnsmessage"}}, // the last two as oracles
+	{kataTest, "grpc/define", []string{"github.com/bufbuild/protocompile/..."}},
 	{solution, "", []string{"std", "./pb/...", "google.golang.org/grpc/...", "google.golang.org/protobuf/...",
-		"earlier solutions of its track"}}, // x/net and x/sys: a line for each kata that is about them
+		"google.golang.org/genproto/googleapis/rpc/...", "earlier solutions of its track"}}, // x/net and x/sys: a line for each kata that is about them
 	{right, "", []string{"std", "./pb/...", "libraries", "earlier solutions of its track"}},
 	{helper, "", []string{"std", "./pb/...", "./harness/...", "libraries"}},
-	{server, "", []string{"std", "./pb/...", "./harness/serve", "./harness/real", "its own kata", "earlier katas of its track"}},
+	{server, "", []string{"std", "./pb/...", "google.golang.org/grpc/...", "./harness/serve", "./harness/real", "its own kata", "earlier katas of its track"}},
 	{generated, "", []string{"std", "./pb/...", "libraries"}},
 }
 

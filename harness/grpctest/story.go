@@ -1,0 +1,199 @@
+package grpctest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/example/netkata/harness/bubble"
+)
+
+const (
+	width = 76 // of a line, in characters
+	lines = 40 // of a story: what is in the middle is left out
+)
+
+// story is who called what, and when, as the clients see it.
+type story struct {
+	b    *bubble.B
+	mu   sync.Mutex
+	told []line
+}
+
+type line struct {
+	at    time.Duration
+	text  string
+	times int // how often it was said, one after the other
+}
+
+func (s *story) note(format string, args ...any) {
+	text := cut(fmt.Sprintf(format, args...))
+	at := s.b.Elapsed()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.b.Worked()
+	if n := len(s.told) - 1; n >= 0 && s.told[n].at == at && s.told[n].text == text {
+		s.told[n].times++
+		return
+	}
+	s.told = append(s.told, line{at, text, 1})
+}
+
+// String tells the story, "" if nothing happened.
+func (s *story) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for i, l := range s.told {
+		if skip := len(s.told) - lines; skip > 1 && i >= lines/2 && i < lines/2+skip {
+			if i == lines/2 {
+				fmt.Fprintf(&b, "%10s  (%d lines)\n", "…", skip)
+			}
+			continue
+		}
+		times := ""
+		if l.times > 1 {
+			times = fmt.Sprintf("  (%d times)", l.times)
+		}
+		fmt.Fprintf(&b, "%10v  %s%s\n", l.at, l.text, times)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func (s *story) unary(name string) grpc.UnaryClientInterceptor {
+	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		m := path.Base(method)
+		s.note("%s → %s %s", name, m, Text(req))
+		err := invoke(ctx, method, req, reply, cc, opts...)
+		if err != nil {
+			s.note("%s ← %s %s", name, m, outcome(err))
+		} else {
+			s.note("%s ← %s %s", name, m, Text(reply))
+		}
+		return err
+	}
+}
+
+func (s *story) stream(name string) grpc.StreamClientInterceptor {
+	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		m := path.Base(method)
+		s.note("%s → %s: the call begins", name, m)
+		cs, err := open(ctx, desc, cc, method, opts...)
+		if err != nil {
+			s.note("%s ← %s %s", name, m, outcome(err))
+			return nil, err
+		}
+		return &stream{cs, s, name, m}, nil
+	}
+}
+
+// stream notes what goes over one call.
+type stream struct {
+	grpc.ClientStream
+	s            *story
+	name, method string
+}
+
+func (c *stream) SendMsg(m any) error {
+	text := Text(m)
+	err := c.ClientStream.SendMsg(m)
+	if err != nil {
+		text += "   not sent: " + outcome(err)
+	}
+	c.s.note("%s → %s %s", c.name, c.method, text)
+	return err
+}
+
+func (c *stream) CloseSend() error {
+	c.s.note("%s → %s half-close", c.name, c.method)
+	return c.ClientStream.CloseSend()
+}
+
+func (c *stream) RecvMsg(m any) error {
+	err := c.ClientStream.RecvMsg(m)
+	if err != nil {
+		c.s.note("%s ← %s %s", c.name, c.method, outcome(err))
+	} else {
+		c.s.note("%s ← %s %s", c.name, c.method, Text(m))
+	}
+	return err
+}
+
+// outcome is how a call ended, in a few words.
+func outcome(err error) string {
+	if err == io.EOF {
+		return "io.EOF"
+	}
+	return Status(err)
+}
+
+// Status says a status in one line: NotFound "no such pod".
+func Status(err error) string {
+	if err == nil {
+		return "OK"
+	}
+	st, ok := status.FromError(err)
+	if !ok {
+		return fmt.Sprintf("%v (which is no status)", err)
+	}
+	text := fmt.Sprintf("%v %q", st.Code(), st.Message())
+	for _, d := range st.Details() {
+		if m, ok := d.(proto.Message); ok {
+			text += fmt.Sprintf(" %s{%s}", m.ProtoReflect().Descriptor().Name(), Text(m))
+		}
+	}
+	return text
+}
+
+// Text is a message in one line: namespace:"shop" page_size:2.
+func Text(m any) string {
+	p, ok := m.(proto.Message)
+	if !ok {
+		return fmt.Sprint(m)
+	}
+	src := prototext.MarshalOptions{}.Format(p)
+	if src == "" {
+		return "{}"
+	}
+	return single(src)
+}
+
+// single leaves one space where there are more, except within strings: how many
+// there are, prototext decides anew in each build.
+func single(src string) string {
+	var b strings.Builder
+	var last rune
+	quoted := false
+	for _, r := range src {
+		switch {
+		case r == '"' && last != '\\':
+			quoted = !quoted
+		case r == ' ' && last == ' ' && !quoted:
+			continue
+		}
+		if r == '\\' && last == '\\' {
+			last = 0
+		} else {
+			last = r
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func cut(text string) string {
+	if utf8.RuneCountInString(text) <= width-12 {
+		return text
+	}
+	return string([]rune(text)[:width-13]) + "…"
+}

@@ -23,13 +23,15 @@ func (a *app) runCommand() *cobra.Command {
 kata in whose folder you are, or else that you are at: begun last, or next. Of a
 track: a line for each kata, then the first failure.
 
+With -v: every rule, and every failure; of a track, the rules that do not hold.
+
 Exit codes: 0 green, 1 red, 2 cannot say.`,
 		ValidArgsFunction: a.ids(true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.run(cmd.Context(), args)
 		},
 	}
-	c.Flags().BoolVarP(&r.verbose, "verbose", "v", false, "show every test, and all that it said")
+	c.Flags().BoolVarP(&r.verbose, "verbose", "v", false, "show every rule, and every failure")
 	c.Flags().DurationVar(&r.timeout, "timeout", time.Minute, "how long all the tests of a kata may take")
 	return c
 }
@@ -155,9 +157,9 @@ func (r *runner) several(ctx context.Context, katas []course.Kata) error {
 	for _, k := range katas {
 		wide = max(wide, len(k.ID))
 	}
-	var first *course.Kata
-	var why course.Verdict
-	for i, k := range katas {
+	var wrong []judged
+	first := 0
+	for _, k := range katas {
 		if !begun[k.ID] {
 			r.code = exitRed
 			r.say("%-*s  %s", wide, k.ID, faint("not begun"))
@@ -168,15 +170,31 @@ func (r *runner) several(ctx context.Context, katas []course.Kata) error {
 			return err
 		}
 		r.say("%s", r.headline(k, v, wide))
-		if v.State != course.Green && (first == nil || v.State == course.Red && why.State != course.Red) {
-			first, why = &katas[i], v
+		if v.State == course.Green {
+			continue
+		}
+		wrong = append(wrong, judged{k, v})
+		if v.State == course.Red && wrong[first].State != course.Red {
+			first = len(wrong) - 1
 		}
 	}
-	if first != nil {
-		r.say("\n%s", r.headline(*first, why, 0))
-		r.explain(*first, why, nil)
+	for i, w := range wrong {
+		if i == first {
+			r.say("\n%s", r.headline(w.Kata, w.Verdict, 0))
+			r.explain(w.Kata, w.Verdict, nil)
+		} else if r.verbose {
+			r.say("\n%s", r.headline(w.Kata, w.Verdict, 0))
+			r.rules(w.Kata, w.Verdict, false)
+			r.say("\nMore of it: %s run -v %s", self, w.ID)
+		}
 	}
 	return nil
+}
+
+// judged is a kata and what came of it.
+type judged struct {
+	course.Kata
+	course.Verdict
 }
 
 // untouched says whether nobody has written anything yet, so that what fails
@@ -226,18 +244,22 @@ func tally(v course.Verdict) string {
 // that was shown already, nil for none.
 func (r *runner) explain(k course.Kata, v course.Verdict, shown *course.Failure) {
 	if r.verbose {
-		r.everything(v)
+		r.rules(k, v, true)
 	}
 	switch {
 	case v.State == course.Green:
 		r.proven(k)
 	case untouched(v) && !k.Hunt():
+		if r.verbose {
+			r.say("")
+			r.quote(v.First)
+		}
 		r.notBegun(k, v)
 	default:
 		r.failure(k, v, shown)
 	}
 	for _, note := range v.Notes {
-		r.say("\n%s %s", yellow("note:"), note)
+		r.say("\n%s %s", yellow("note:"), wrap(len("note: "), note))
 	}
 }
 
@@ -250,7 +272,7 @@ func (r *runner) proven(k course.Kata) {
 	}
 	r.say("")
 	if next := course.Next(board); next >= 0 {
-		r.say("Next: %s, %s (%s next)", bold(board[next].ID), board[next].Title, self)
+		r.say("%s", wrap(0, fmt.Sprintf("Next: %s, %s (%s next)", board[next].ID, board[next].Title, self)))
 	} else {
 		r.say("That was the last one: every kata is done.")
 	}
@@ -271,27 +293,29 @@ func (r *runner) notBegun(k course.Kata, v course.Verdict) {
 // printedLines is how much is shown of what the code printed by itself.
 const printedLines = 20
 
-// failure explains the first failure, and counts the others.
+// failure explains the first failure, and counts the others or, with -v, tells
+// them too.
 func (r *runner) failure(k course.Kata, v course.Verdict, shown *course.Failure) {
 	f := v.First
 	if shown == nil || f.Test != shown.Test || f.Text != shown.Text {
 		r.say("")
 		r.quote(f)
 	}
+	name, _, _ := strings.Cut(f.Test, "/")
 	switch {
 	case f.More == 0:
-	case f.Kind == course.ByCompile || f.Kind == course.ByVet || f.Kind == course.BySetup:
+	case notRun(f):
 		r.say("\nAnd %s.", count(f.More, "further error"))
-	default:
-		name, _, _ := strings.Cut(f.Test, "/")
-		r.say("\nAnd %s in %s (all: %s run -v %s)", count(f.More, "more failure"), name, self, k.ID)
+	case !r.verbose:
+		r.say("\n%s", wrap(0, fmt.Sprintf("And %s in %s (all: %s run -v %s)", count(f.More, "more failure"), name, self, k.ID)))
 	}
-	printed := f.Printed
 	if f.Test == "" {
-		printed = v.Printed
+		r.printed(v.Printed)
+	} else {
+		r.printed(f.Printed)
 	}
-	if printed != "" {
-		r.say("\nPrinted meanwhile:\n%s", cut(printed, printedLines))
+	if r.verbose {
+		r.further(k, v)
 	}
 	if b := v.Broke; b != nil && b != f {
 		if b.Test != "" && b.Test != f.Test {
@@ -299,12 +323,25 @@ func (r *runner) failure(k course.Kata, v course.Verdict, shown *course.Failure)
 		}
 		r.say("\n%s", b.Text)
 	}
-	r.others(v)
-	if list := r.index.Unwritten(v.Folder); len(list) > 0 && v.State == course.Red {
-		r.say("\nNot written yet: %s", unwritten(list))
+	if !r.verbose {
+		r.others(v)
 	}
-	if v.State == course.Red && len(v.Tests) > 0 && f.Kind != course.ByCompile && f.Kind != course.ByVet && f.Kind != course.BySetup {
+	if list := r.index.Unwritten(v.Folder); len(list) > 0 && v.State == course.Red {
+		r.say("\nNot written yet:%s", places(list))
+	}
+	if v.State == course.Red && len(v.Tests) > 0 && !notRun(f) {
 		r.say("\nA hint: %s hint %s", self, k.ID)
+	}
+}
+
+// notRun says whether a failure is that no test could begin.
+func notRun(f *course.Failure) bool {
+	return f.Kind == course.ByCompile || f.Kind == course.ByVet || f.Kind == course.BySetup
+}
+
+func (r *runner) printed(text string) {
+	if text != "" {
+		r.say("\nPrinted meanwhile:\n%s", cut(text, printedLines))
 	}
 }
 
@@ -313,7 +350,8 @@ func (r *runner) quote(f *course.Failure) {
 	if f.Test != "" {
 		r.say("%s", bold(testName(f.Test))+ruleOf(f))
 	}
-	r.say("%s", f.Text)
+	head, rest, _ := strings.Cut(f.Text, "\n") // where, and the title of the rule
+	r.say("%s", strings.TrimRight(wrap(0, head)+"\n"+rest, "\n"))
 }
 
 var seed = regexp.MustCompile(`^(Fuzz\w*)/seed#(\d+)$`)
@@ -339,12 +377,13 @@ func ruleOf(f *course.Failure) string {
 	return fmt.Sprintf(", rule %d", f.Rule)
 }
 
-func unwritten(list []course.Unwritten) string {
-	var places []string
+// places lists what is not written yet, a line each.
+func places(list []course.Unwritten) string {
+	var lines strings.Builder
 	for _, u := range list {
-		places = append(places, fmt.Sprintf("%s (%s:%d)", u.Name, u.File, u.Line))
+		fmt.Fprintf(&lines, "\n  %s:%d  %s", u.File, u.Line, u.Name)
 	}
-	return strings.Join(places, ", ")
+	return lines.String()
 }
 
 // others counts what failed besides the first failure.
@@ -381,11 +420,11 @@ func (r *runner) list(names []string, one, many string) {
 	switch n := len(names); {
 	case n == 0:
 	case n == 1:
-		r.say("1 %s: %s", one, names[0])
+		r.say("%s", wrap(0, fmt.Sprintf("1 %s: %s", one, names[0])))
 	case n > listed:
-		r.say("%d %s: %s, …", n, many, strings.Join(names[:listed], ", "))
+		r.say("%s", wrap(0, fmt.Sprintf("%d %s: %s, …", n, many, strings.Join(names[:listed], ", "))))
 	default:
-		r.say("%d %s: %s", n, many, strings.Join(names, ", "))
+		r.say("%s", wrap(0, fmt.Sprintf("%d %s: %s", n, many, strings.Join(names, ", "))))
 	}
 }
 
@@ -400,19 +439,4 @@ func cut(text string, n int) string {
 		lines[i] = "  " + l
 	}
 	return strings.Join(lines, "\n")
-}
-
-// everything shows each test, and all that was said of those that did not pass.
-func (r *runner) everything(v course.Verdict) {
-	r.say("")
-	for _, t := range v.Tests {
-		line := fmt.Sprintf("%-8s %s", t.Outcome, t.Name)
-		if t.Rule > 0 {
-			line += fmt.Sprintf(" (rule %d)", t.Rule)
-		}
-		r.say("%s  %v", line, t.Elapsed)
-		if t.Output != "" {
-			r.say("%s", strings.TrimRight(t.Output, "\n"))
-		}
-	}
 }

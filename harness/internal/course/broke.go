@@ -304,44 +304,69 @@ func (e *events) buildFailure(s Spec) *Failure {
 	if slices.ContainsFunc(e.build, func(l string) bool { return strings.Contains(l, "no space left on device") }) {
 		return &Failure{Kind: BySetup, Text: "The disk is full, so the tests could not be built."}
 	}
-	var text []string
-	seen := map[string]bool{}
-	for _, l := range e.build {
-		m := buildLine.FindStringSubmatch(l)
-		switch {
-		case strings.HasPrefix(l, "# ") || seen[l]:
-		case m == nil:
-			if f.More == 0 && strings.TrimSpace(l) != "" {
-				text = append(text, l) // more about the first error
-			}
-		case f.File == "":
-			f.File = filepath.ToSlash(strings.TrimPrefix(m[1], "./"))
-			f.Line, _ = strconv.Atoi(m[2])
-			col, _ := strconv.Atoi(m[3])
-			text = append(text, fmt.Sprintf("%s:%s: %s", f.File, m[2], m[4]))
-			text = append(text, source(s, f.File, f.Line, col)...)
-		case m[4] != "too many errors":
-			f.More++
-		}
-		seen[l] = true
-	}
-	f.Text = strings.Join(text, "\n")
+	f.File, f.Line, f.Text, f.More = told(s, e.build)
 	if !f.red() && f.Kind != BySetup {
 		f.Text += "\n\nThat is not your code, but what tests it: git status tells whether it was changed."
 	}
 	return f
 }
 
-// source returns the line that an error is about, and a caret below its column
-// (a byte, from 1), or nothing when it cannot be read.
-func source(s Spec, file string, line, col int) []string {
+// errorsTold is how many errors of a build are told before the rest is counted.
+const errorsTold = 3
+
+// told puts what the compiler or vet said in words, each error with its line of
+// source; file and line are those of the first error, and more counts what is
+// not told.
+func told(s Spec, build []string) (file string, line int, text string, more int) {
+	var all []string // the errors
+	var src string   // the line of the last one
+	end := func() {
+		if len(all) > 0 {
+			all[len(all)-1] += src
+		}
+		src = ""
+	}
+	seen := map[string]bool{}
+	for _, l := range build {
+		m := buildLine.FindStringSubmatch(l)
+		again := seen[l]
+		seen[l] = true
+		switch {
+		case strings.HasPrefix(l, "# ") || again || m != nil && m[4] == "too many errors":
+		case m == nil && strings.TrimSpace(l) == "" || more > 0 && m == nil:
+		case m == nil && len(all) == 0:
+			all = append(all, l)
+		case m == nil:
+			all[len(all)-1] += "\n" + l // more about the same error
+		case len(all) == errorsTold:
+			more++
+		default:
+			end()
+			at := filepath.ToSlash(strings.TrimPrefix(m[1], "./"))
+			n, _ := strconv.Atoi(m[2])
+			col, _ := strconv.Atoi(m[3])
+			if file == "" {
+				file, line = at, n
+			}
+			all = append(all, fmt.Sprintf("%s:%d: %s", at, n, m[4]))
+			src = source(s, at, n, col)
+		}
+	}
+	end()
+	return file, line, strings.Join(all, "\n\n"), more
+}
+
+// source returns the line that an error is about, indented below an empty one,
+// and a caret below its column (a byte, from 1), or nothing when it cannot be
+// read.
+func source(s Spec, file string, line, col int) string {
 	src, err := os.ReadFile(filepath.Join(s.Root, filepath.FromSlash(file)))
 	lines := strings.Split(string(src), "\n")
 	if err != nil || line < 1 || line > len(lines) {
-		return nil
+		return ""
 	}
 	l := strings.TrimRight(lines[line-1], "\r")
-	out := []string{"", "    " + l}
+	out := "\n\n    " + l
 	if col > 0 && col <= len(l)+1 {
 		pad := strings.Map(func(r rune) rune {
 			if r == '\t' {
@@ -349,7 +374,7 @@ func source(s Spec, file string, line, col int) []string {
 			}
 			return ' '
 		}, l[:col-1])
-		out = append(out, "    "+pad+"^")
+		out += "\n    " + pad + "^"
 	}
 	return out
 }

@@ -177,8 +177,8 @@ func (e *events) result(name string, count int, broke *Failure) (r Result) {
 	var sum progress
 	open := false
 	defer func() {
-		if r.Outcome != Passed && r.Outcome != NotRun {
-			r.Output = e.output(name)
+		if r.Failure != nil {
+			r.Failures = e.each(r.Failure, name)
 		}
 	}()
 	for _, full := range e.ran(name) {
@@ -283,24 +283,6 @@ func (e *events) messages(name string) (said []message, printed string) {
 	return said, out.String()
 }
 
-// output returns what a test and its subtests said and printed, with the names
-// of the subtests above what is theirs.
-func (e *events) output(name string) string {
-	var out strings.Builder
-	of := name
-	for _, l := range e.lines {
-		if top(l.test) != name || frameLine.MatchString(l.text) {
-			continue
-		}
-		if l.test != of {
-			of = l.test
-			out.WriteString("    " + of + "\n")
-		}
-		out.WriteString(l.text)
-	}
-	return out.String()
-}
-
 // failure explains why a test failed: by the first message that names a rule,
 // and besides by what the race detector said, else by everything that it said.
 func (e *events) failure(name string) *Failure {
@@ -341,6 +323,28 @@ func (e *events) failure(name string) *Failure {
 		f.Text = "It failed without saying why."
 	}
 	return f
+}
+
+// failuresKept is how many failures of one test a verdict has.
+const failuresKept = 10
+
+// each returns the failures of a test, of which first is the first.
+func (e *events) each(first *Failure, name string) []*Failure {
+	all := []*Failure{first}
+	if first.More == 0 {
+		return all
+	}
+	said, _ := e.messages(name)
+	rest := slices.DeleteFunc(said, func(m message) bool { return !ruleStart.MatchString(m.text) })
+	for _, m := range rest[1:min(len(rest), failuresKept)] {
+		f := &Failure{Kind: ByTest, Test: m.test, File: m.file, Line: m.line, Text: m.place()}
+		f.Rule, _ = strconv.Atoi(ruleStart.FindStringSubmatch(m.text)[1])
+		if m.test != all[len(all)-1].Test {
+			_, f.Printed = e.messages(m.test)
+		}
+		all = append(all, f)
+	}
+	return all
 }
 
 func (m message) place() string { return m.file + ":" + strconv.Itoa(m.line) + ": " + m.text }

@@ -102,7 +102,9 @@ type Result struct {
 	Outcome Outcome
 	Elapsed time.Duration
 	Failure *Failure // nil unless Failed, Skipped or Began
-	Output  string   // all that it said and printed, kept unless it Passed
+
+	// Failures are Failure and those that its More counts, ten at most.
+	Failures []*Failure
 }
 
 // Kind is the sort of a Failure.

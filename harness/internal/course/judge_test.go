@@ -137,11 +137,15 @@ func write(t *testing.T, name string, data []byte) {
 // describe gives a verdict's parts the names that the fixtures' heads use.
 func describe(v course.Verdict) map[string]string {
 	d := map[string]string{"state": v.State.String(), "passed": fmt.Sprint(v.Count(course.Passed)), "notrun": fmt.Sprint(v.Count(course.NotRun))}
-	var names []string
+	var names, failures []string
 	for _, r := range v.Tests {
 		names = append(names, r.Name)
+		for _, f := range r.Failures {
+			failures = append(failures, fmt.Sprintf("%s %q", f.Test, f.Printed))
+		}
 	}
 	d["tests"] = strings.Join(names, " ")
+	d["failures"] = fmt.Sprintf("%d: %s", len(failures), strings.Join(failures, ", "))
 	if v.Broke != nil {
 		d["broke"] = string(v.Broke.Kind)
 	}

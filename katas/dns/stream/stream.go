@@ -78,11 +78,12 @@ func Serve(ctx context.Context, ln net.Listener, handle Handler, limits Limits) 
 // Dial connects to an address, as net.Dialer's DialContext does.
 type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// Exchange sends query to server over UDP and returns the response; if that is
-// truncated (RFC 2181, section 9), it asks again over TCP. Datagrams that are no
-// response to the query, by id and QR, are passed over. It asks once: how often
-// to try, and after which time, is the caller's affair and ctx's. So is what the
-// query says of how long a response may be: every response is read whole.
+// Exchange sends query, which has a whole header, to server over UDP and returns
+// the response; if that is truncated (RFC 2181, section 9), it asks again over
+// TCP. Datagrams that are no response to the query, by id and QR, are passed over.
+// It asks once: how often to try, and after which time, is the caller's affair and
+// ctx's. So is what the query says of how long a response may be: every response
+// is read whole.
 //
 // The error is that of ctx when it ends first, of dial or of the connection,
 // io.ErrUnexpectedEOF when the response over TCP is cut short, or ErrReply when

@@ -525,6 +525,73 @@ func TestCancel(t *testing.T) {
 			s.ask(ctx, conn, "time?", second).mustFail(context.Canceled, time.Second+moment, at)
 		})
 	})
+	for i, number := range []string{"first", "second", "third", "fourth"} {
+		for _, tt := range []struct {
+			why      string
+			schedule exchange.Schedule
+		}{{"one try", exchange.Schedule{}}, {"many tries", second}} {
+			t.Run("as a deadline is set, the "+number+" one, with "+tt.why, func(t *testing.T) {
+				bubble.Run(t, 9, func(b *bubble.B) {
+					s := serve(b, silent)
+					conn := s.socket()
+					ctx, cancelled := s.cancelledAtDeadline(conn, i+1)
+					c := s.ask(ctx, conn, "time?", tt.schedule)
+					c.mustEnd(time.Minute)
+					c.mustFail(context.Canceled, cancelled())
+				})
+			})
+		}
+	}
+}
+
+// cancelledAtDeadline returns a context that is cancelled in the middle of the call
+// of that number that sets a deadline for reading, or lifts it; or a little later,
+// for those who set fewer. In that call no time passes, but others get on: above
+// all, who sets a deadline because of the cancel. cancelled is when it was.
+func (s *server) cancelledAtDeadline(conn *socket, number int) (ctx context.Context, cancelled func() time.Duration) {
+	const last = 3*time.Second + 456789*time.Microsecond
+	ctx, cancel := context.WithCancel(s.Context())
+	var at time.Duration
+	var calls atomic.Int64
+	var once atomic.Bool
+	conn.deadline = func(t time.Time) {
+		s.noteDeadline(t)
+		woken := !t.IsZero() && !t.After(time.Now())
+		if woken || calls.Add(1) != int64(number) || !once.CompareAndSwap(false, true) {
+			return
+		}
+		at = s.Elapsed()
+		s.Net.Note("ctx is cancelled, in the middle of that call")
+		before := conn.deadlines.Load()
+		cancel()
+		for range 10_000 {
+			if conn.deadlines.Load() > before {
+				break
+			}
+			runtime.Gosched()
+		}
+		s.Net.Note("then that call goes on, and does its work")
+	}
+	time.AfterFunc(last, func() {
+		if once.CompareAndSwap(false, true) {
+			at = s.Elapsed()
+			s.Net.Note("ctx is cancelled")
+			cancel()
+		}
+	})
+	return ctx, func() time.Duration { return at }
+}
+
+// noteDeadline has the transcript say which deadline is set.
+func (s *server) noteDeadline(t time.Time) {
+	words := "you set a deadline for reading in the past"
+	switch left := time.Until(t); {
+	case t.IsZero():
+		words = "you lift the deadline for reading"
+	case left > 0:
+		words = "you set the deadline for reading to " + span(s.Elapsed()+left)
+	}
+	s.Net.Note("%s", words)
 }
 
 // What the socket says (net, OpError).
@@ -987,6 +1054,9 @@ type socket struct {
 	tried func()                                                                 // after each try
 	write func(number int) error                                                 // before that datagram is sent
 	read  func(b []byte, n int, from net.Addr, err error) (int, net.Addr, error) // after a ReadFrom
+
+	deadline  func(t time.Time) // before that deadline for reading is set
+	deadlines atomic.Int64      // that were set
 }
 
 type sent struct {
@@ -1044,6 +1114,17 @@ func (c *socket) send(b []byte, send func() (int, error)) (int, error) {
 		c.tried()
 	}
 	return n, err
+}
+
+func (c *socket) SetReadDeadline(t time.Time) error { return c.set(t, c.PacketConn.SetReadDeadline) }
+func (c *socket) SetDeadline(t time.Time) error     { return c.set(t, c.PacketConn.SetDeadline) }
+
+func (c *socket) set(t time.Time, set func(time.Time) error) error {
+	if c.deadline != nil {
+		c.deadline(t)
+	}
+	defer c.deadlines.Add(1)
+	return set(t)
 }
 
 // cannotSend sends a datagram as the caller, and says why that fails.

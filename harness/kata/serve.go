@@ -89,7 +89,15 @@ func (a *app) serve(ctx context.Context, k course.Kata, reference bool, args []s
 		can = can || s.ID == k.ID
 	}
 	if !can {
-		return fmt.Errorf("%s is no server. These are: %s", k.ID, strings.Join(ids, ", "))
+		return errors.New(wrap(0, fmt.Sprintf("%s is no server. These are: %s", k.ID, strings.Join(ids, ", "))))
+	}
+	called := self + " serve " + k.ID
+	if reference {
+		called += " --solution"
+	} else if !slices.Contains(args, "-h") {
+		if err := a.tellUnwritten(k); err != nil {
+			return err
+		}
 	}
 	dir, err := os.MkdirTemp("", "kata-serve-")
 	if err != nil {
@@ -107,6 +115,7 @@ func (a *app) serve(ctx context.Context, k course.Kata, reference bool, args []s
 		return fmt.Errorf("%s could not be built", k.ID)
 	}
 	server := exec.CommandContext(ctx, exe, args...)
+	server.Args[0] = called + " --" // for its usage text
 	server.Stdin, server.Stdout, server.Stderr = a.in, a.out, a.err
 	server.WaitDelay = 10 * time.Second
 	server.Cancel = func() error {

@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -34,22 +35,17 @@ func TCP(serve func(ctx context.Context, ln net.Listener) error) {
 	run(func(ctx context.Context, addr string) error { return listen(ctx, os.Stdout, addr, serve) })
 }
 
-// UDP is TCP for a program that serves UDP.
-func UDP(serve func(ctx context.Context, pc net.PacketConn) error) {
-	run(func(ctx context.Context, addr string) error { return listenPacket(ctx, os.Stdout, addr, serve) })
+// UDP is TCP for a program that serves UDP. start is called when the flags are
+// parsed, and returns the server; where it cannot, nothing is listened on.
+func UDP(start func() (Packets, error)) {
+	run(func(ctx context.Context, addr string) error { return listenPacket(ctx, os.Stdout, addr, start) })
 }
 
-// Both is TCP and UDP at once, on the same port, as DNS has it. start is called
-// when the flags are parsed, and returns the two servers. When one of them is
-// over, the other goes on: a learner may have written only one.
+// Both is TCP and UDP at once, on the same port, as DNS has it. start is as in
+// UDP, and returns two servers. When one of them is over, the other goes on: a
+// learner may have written only one.
 func Both(start func() (Packets, Streams, error)) {
-	run(func(ctx context.Context, addr string) error {
-		packets, streams, err := start()
-		if err != nil {
-			return err
-		}
-		return listenBoth(ctx, os.Stdout, addr, packets, streams)
-	})
+	run(func(ctx context.Context, addr string) error { return listenBoth(ctx, os.Stdout, addr, start) })
 }
 
 // A server, over UDP or TCP, until its context is done.
@@ -61,6 +57,7 @@ type (
 // run is a main function.
 func run(listen func(ctx context.Context, addr string) error) {
 	addr := flag.String("addr", Addr, "`address` to listen on; port 0 is any that is free")
+	flag.Usage = usage
 	flag.Parse()
 	log.SetFlags(log.Ltime)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -68,6 +65,17 @@ func run(listen func(ctx context.Context, addr string) error) {
 	if err := listen(ctx, *addr); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// usage lists the flags. The kata tool says by the name of the program how it was
+// called; go run gives that of a file of its own.
+func usage() {
+	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
+	if strings.HasPrefix(os.Args[0], "go ") {
+		name = os.Args[0]
+	}
+	fmt.Fprintf(flag.CommandLine.Output(), "Usage: %s [flags]\n", name)
+	flag.PrintDefaults()
 }
 
 func listen(ctx context.Context, out io.Writer, addr string, serve func(context.Context, net.Listener) error) error {
@@ -80,17 +88,25 @@ func listen(ctx context.Context, out io.Writer, addr string, serve func(context.
 	return serve(ctx, ln)
 }
 
-func listenPacket(ctx context.Context, out io.Writer, addr string, serve func(context.Context, net.PacketConn) error) error {
+func listenPacket(ctx context.Context, out io.Writer, addr string, start func() (Packets, error)) error {
+	packets, err := start()
+	if err != nil {
+		return err
+	}
 	pc, err := net.ListenPacket("udp", addr)
 	if err != nil {
 		return elsewhere(err)
 	}
 	defer pc.Close()
 	fmt.Fprintln(out, Ready+pc.LocalAddr().String())
-	return serve(ctx, pc)
+	return packets(ctx, pc)
 }
 
-func listenBoth(ctx context.Context, out io.Writer, addr string, packets Packets, streams Streams) error {
+func listenBoth(ctx context.Context, out io.Writer, addr string, start func() (Packets, Streams, error)) error {
+	packets, streams, err := start()
+	if err != nil {
+		return err
+	}
 	ln, pc, err := samePort(addr)
 	if err != nil {
 		return elsewhere(err)

@@ -48,20 +48,7 @@ func TestListenPacket(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	addr, over := start(t, func(w io.Writer) error {
-		return listenPacket(ctx, w, "127.0.0.1:0", func(ctx context.Context, pc net.PacketConn) error {
-			defer context.AfterFunc(ctx, func() { pc.Close() })()
-			buf := make([]byte, 100)
-			for {
-				n, from, err := pc.ReadFrom(buf)
-				if ctx.Err() != nil {
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-				pc.WriteTo(append([]byte("hello, "), buf[:n]...), from)
-			}
-		})
+		return listenPacket(ctx, w, "127.0.0.1:0", func() (Packets, error) { return hello, nil })
 	})
 	conn, err := net.Dial("udp", addr)
 	if err != nil {
@@ -77,6 +64,40 @@ func TestListenPacket(t *testing.T) {
 	cancel()
 	if err := <-over; err != nil {
 		t.Errorf("after the interrupt: %v", err)
+	}
+}
+
+// hello answers every datagram.
+func hello(ctx context.Context, pc net.PacketConn) error {
+	defer context.AfterFunc(ctx, func() { pc.Close() })()
+	buf := make([]byte, 100)
+	for {
+		n, from, err := pc.ReadFrom(buf)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		pc.WriteTo(append([]byte("hello, "), buf[:n]...), from)
+	}
+}
+
+// A server that cannot start says so, and does not listen.
+func TestCannotStart(t *testing.T) {
+	unwritten := errors.New("dns/zone: not written yet")
+	for name, listen := range map[string]func(out io.Writer) error{
+		"UDP": func(out io.Writer) error {
+			return listenPacket(t.Context(), out, "127.0.0.1:0", func() (Packets, error) { return hello, unwritten })
+		},
+		"both": func(out io.Writer) error {
+			return listenBoth(t.Context(), out, "127.0.0.1:0", func() (Packets, Streams, error) { return hello, nil, unwritten })
+		},
+	} {
+		var out strings.Builder
+		if err := listen(&out); err != unwritten || out.String() != "" {
+			t.Errorf("%s: %v, having said %q; want %v, and nothing said", name, err, out.String(), unwritten)
+		}
 	}
 }
 
@@ -104,9 +125,10 @@ func TestListenBoth(t *testing.T) {
 	defer cancel()
 	broken := errors.New("not written yet")
 	addr, over := start(t, func(w io.Writer) error {
-		return listenBoth(ctx, w, "127.0.0.1:0",
-			func(context.Context, net.PacketConn) error { return broken },
-			Each(func(_ context.Context, conn net.Conn) error { return conn.Close() }))
+		return listenBoth(ctx, w, "127.0.0.1:0", func() (Packets, Streams, error) {
+			packets := func(context.Context, net.PacketConn) error { return broken }
+			return packets, Each(func(_ context.Context, conn net.Conn) error { return conn.Close() }), nil
+		})
 	})
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -149,5 +171,25 @@ func TestZone(t *testing.T) {
 	flag.Set("zone", path+".not")
 	if _, err := load(); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no such file: %v", err)
+	}
+}
+
+// The usage text says how the program was called: by the kata tool, or by its
+// name.
+func TestUsage(t *testing.T) {
+	defer func(args []string) { os.Args = args }(os.Args)
+	defer flag.CommandLine.SetOutput(flag.CommandLine.Output())
+	for called, want := range map[string]string{
+		"go tool kata serve tcp/echo --":                 "Usage: go tool kata serve tcp/echo -- [flags]\n",
+		filepath.Join(t.TempDir(), "go-build", "chat"):   "Usage: chat [flags]\n",
+		filepath.Join(t.TempDir(), "go-build", "kv.exe"): "Usage: kv [flags]\n",
+	} {
+		var out strings.Builder
+		flag.CommandLine.SetOutput(&out)
+		os.Args = []string{called}
+		usage()
+		if first, _, _ := strings.Cut(out.String(), "\n"); first+"\n" != want {
+			t.Errorf("called %q: %q, want %q", called, first, want)
+		}
 	}
 }

@@ -13,17 +13,14 @@ import (
 
 func main() {
 	load := serve.Zone(zone.Parse)
-	serve.UDP(func(ctx context.Context, pc net.PacketConn) error {
+	serve.UDP(func() (serve.Packets, error) {
 		z, err := load()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		handle, err := serve.Answers(func(b, query []byte) ([]byte, bool) {
 			return respond.Respond(b, query, respond.UDP, z.Lookup)
 		})
-		if err != nil {
-			return err
-		}
-		return server.Serve(ctx, pc, handle)
+		return func(ctx context.Context, pc net.PacketConn) error { return server.Serve(ctx, pc, handle) }, err
 	})
 }

@@ -6,4 +6,4 @@ import (
 	"github.com/example/netkata/katas/udp/echo"
 )
 
-func main() { serve.UDP(echo.Serve) }
+func main() { serve.UDP(func() (serve.Packets, error) { return echo.Serve, nil }) }

@@ -19,13 +19,15 @@ import (
 func main() {
 	config := statsd.Config{Percentiles: []float64{50, 90, 99}}
 	flag.DurationVar(&config.Every, "every", 10*time.Second, "time from one flush to the next")
-	serve.UDP(func(ctx context.Context, pc net.PacketConn) error {
+	serve.UDP(func() (serve.Packets, error) {
 		if config.Every <= 0 {
-			return fmt.Errorf("-every %v: want more than 0", config.Every)
+			return nil, fmt.Errorf("-every %v: want more than 0", config.Every)
 		}
-		return statsd.Serve(ctx, pc, config, func(s statsd.Snapshot) {
-			fmt.Print(time.Now().Format(time.TimeOnly), "\n", text(s, config.Percentiles))
-		})
+		return func(ctx context.Context, pc net.PacketConn) error {
+			return statsd.Serve(ctx, pc, config, func(s statsd.Snapshot) {
+				fmt.Print(time.Now().Format(time.TimeOnly), "\n", text(s, config.Percentiles))
+			})
+		}, nil
 	})
 }
 

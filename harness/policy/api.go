@@ -182,13 +182,18 @@ func spell(t types.Type) string {
 	})
 }
 
-// opaque says whether t is a struct of which others see nothing.
+// opaque says whether t is a struct of which others see nothing. What it embeds
+// to have the methods, and which has no fields, is not seen either: of that kind
+// is a gRPC service's UnimplementedPodServiceServer.
 func opaque(t types.Type) bool {
 	s, ok := t.(*types.Struct)
 	if !ok {
 		return false
 	}
 	for f := range s.Fields() {
+		if e, ok := f.Type().Underlying().(*types.Struct); ok && f.Embedded() && e.NumFields() == 0 {
+			continue
+		}
 		if f.Exported() {
 			return false
 		}

@@ -23,6 +23,8 @@ func TestDifferences(t *testing.T) {
 		type Pair struct { A, B uint8 }
 		type Walker interface { Walk(name Name) error }
 		type Cache struct{}
+		type Base struct{}
+		type Server struct { Base }
 		func Parse(msg []byte, off int) (n Name, next int, err error) { return }
 		func Join(names ...Name) Name { return Name{} }`
 	const solution = `package name
@@ -37,6 +39,8 @@ func TestDifferences(t *testing.T) {
 		type Pair struct { A, B uint8 }
 		type Walker interface { Walk(n Name) error }
 		type Cache struct { of map[string]Name } // opaque: == is its own affair
+		type Base struct{}
+		type Server struct { Base; of map[string]Name } // the same
 		func Parse(msg []byte, off int) (Name, int, error) { return Name{}, 0, nil }
 		func Join(names ...Name) Name { return Name{} }
 		func helper() {}`
@@ -53,6 +57,8 @@ func TestDifferences(t *testing.T) {
 			Pair = s.Pair
 			Walker = s.Walker
 			Cache = s.Cache
+			Base = s.Base
+			Server = s.Server
 		)
 		func Parse(msg []byte, off int) (Name, int, error) { return s.Parse(msg, off) }
 		func Join(names ...Name) Name { return s.Join(names...) }`

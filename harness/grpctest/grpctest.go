@@ -79,6 +79,17 @@ func (l *Link) Dial(name string, opts ...grpc.DialOption) *grpc.ClientConn {
 	return cc
 }
 
+// Connect makes a connection on which nobody says anything but the caller, for
+// what no client of gRPC does. It is closed at the end of the test.
+func (l *Link) Connect() net.Conn {
+	c, err := l.dial(l.b.Context(), Target)
+	if err != nil {
+		l.b.Fatalf("the test cannot connect: %v", err)
+	}
+	l.b.Cleanup(func() { c.Close() })
+	return c
+}
+
 // Options returns what a client needs that dials Target itself.
 func (l *Link) Options(name string) []grpc.DialOption {
 	return []grpc.DialOption{

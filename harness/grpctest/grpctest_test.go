@@ -118,6 +118,20 @@ func TestRefuse(t *testing.T) {
 	})
 }
 
+// Who connects and says nothing is heard of for as long as gRPC waits.
+func TestConnect(t *testing.T) {
+	bubble.Run(t, 1, func(b *bubble.B) {
+		link, _ := serve(b, grpc.ConnectionTimeout(30*time.Second))
+		conn := link.Connect()
+		if link.Dialed() != 1 || link.Open() != 1 {
+			b.Errorf("%d connections dialed, %d open, want one", link.Dialed(), link.Open())
+		}
+		if io.Copy(io.Discard, conn); b.Elapsed() != 30*time.Second {
+			b.Errorf("closed after %v, want 30s", b.Elapsed())
+		}
+	})
+}
+
 // A failure ends with what was said.
 func TestStory(t *testing.T) {
 	bubble.Run(t, 1, func(b *bubble.B) {

@@ -10,7 +10,10 @@ type protocol struct {
 
 // protocols has them by the name that stands in Dissection.Protocol.
 var protocols = map[string]protocol{
-	"dns": {DNS, dnsWords},
+	"dns":      {DNS, dnsWords},
+	"grpc":     {GRPC, nil},
+	"http2":    {HTTP2, nil},
+	"protobuf": {Protobuf, nil},
 }
 
 // bit is a flag, or a small number, in a field of at most 8 octets.

@@ -46,7 +46,7 @@ func (a *app) warn(format string, args ...any) {
 	fmt.Fprintf(a.err, "%s %s\n", yellow("warning:"), fmt.Sprintf(format, args...))
 }
 
-func (a *app) complain(err error) { fmt.Fprintf(a.err, "kata: %v\n", err) }
+func (a *app) complain(err error) { fmt.Fprintln(a.err, wrap(0, "kata: "+err.Error())) }
 
 // open reads the index of the repository that the working folder lies in.
 func (a *app) open() error {
@@ -120,7 +120,7 @@ func (a *app) katas(args []string) ([]course.Kata, error) {
 func (a *app) readme(k course.Kata) (string, error) {
 	src, err := os.ReadFile(filepath.Join(a.index.Root, filepath.FromSlash(k.Dir), "README.md"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%s/README.md is gone: %s reset --tests %s brings it back", k.Dir, self, k.ID)
+		return "", fmt.Errorf("%s/README.md is gone; this brings it back:\n  %s reset --tests %s", k.Dir, self, k.ID)
 	}
 	return string(src), err
 }

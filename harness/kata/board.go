@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/example/netkata/harness/internal/course"
 	"github.com/spf13/cobra"
@@ -18,7 +19,7 @@ func (a *app) board(*cobra.Command, []string) error {
 		return err
 	}
 	next := course.Next(board)
-	var wide columns
+	wide := columns{screen: max(screenWidth, terminalWidth(a.out))}
 	for _, s := range board {
 		wide.status = max(wide.status, len(status(s)))
 		wide.id = max(wide.id, len(s.ID))
@@ -45,7 +46,7 @@ func (a *app) board(*cobra.Command, []string) error {
 }
 
 // columns are the board's, by their width.
-type columns struct{ status, id, kind int }
+type columns struct{ status, id, kind, screen int }
 
 // line is one kata.
 func (c columns) line(s course.Standing, next bool) string {
@@ -54,9 +55,15 @@ func (c columns) line(s course.Standing, next bool) string {
 		mark = ">"
 	}
 	colour := map[course.Status]func(...any) string{course.Done: green, course.Begun: yellow, course.Locked: faint, course.NotBegun: faint}[s.Status]
-	line := fmt.Sprintf("%s %s  %-*s  %-*s  %s", mark, colour(fmt.Sprintf("%-*s", c.status, status(s))), c.id, s.ID, c.kind, s.Kind, s.Title)
+	line := fmt.Sprintf("%s %s  %-*s  %-*s %s", mark, colour(fmt.Sprintf("%-*s", c.status, status(s))), c.id, s.ID, c.kind, s.Kind, s.Title)
 	if s.Status == course.Locked {
-		line += faint(" (after " + strings.Join(s.Behind, ", ") + ")")
+		title := len(mark+" ") + c.status + len("  ") + c.id + len("  ") + c.kind + len(" ")
+		after := "(after " + strings.Join(s.Behind, ", ") + ")"
+		gap := " "
+		if title+utf8.RuneCountInString(s.Title+gap+after) > c.screen {
+			gap = "\n" + strings.Repeat(" ", title)
+		}
+		line += gap + faint(after)
 	}
 	return line
 }
@@ -67,7 +74,7 @@ func status(s course.Standing) string {
 	case s.Status == course.NotBegun:
 		return ""
 	case s.Status == course.Begun && s.Last != nil && s.Last.Tests > 0:
-		return fmt.Sprintf("%d of %d", s.Last.Passed, s.Last.Tests)
+		return fmt.Sprintf("%d/%d", s.Last.Passed, s.Last.Tests)
 	}
 	return s.Status.String()
 }

@@ -24,7 +24,7 @@ func (a *app) explainCommand() *cobra.Command {
 sense. The message is a file (binary, or annotated hex as in testdata), hex on
 the command line (spaces, colons and 0x do not matter), or standard input: -`,
 		Example: "  " + self + " explain 2a17 0100 0001 0000 0000 0000 00 0001 0001",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    takes(1, -1, "a file, hex digits, or -"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			msg, err := a.message(args)
 			if err != nil {
@@ -38,7 +38,7 @@ the command line (spaces, colons and 0x do not matter), or standard input: -`,
 			return nil
 		},
 	}
-	cmd.Flags().IntVar(&name, "name", -1, "take the input for a name that begins at `OFFSET`, not for a message")
+	cmd.Flags().IntVar(&name, "name", -1, "explain the name at `OFFSET`, not a message")
 	return cmd
 }
 

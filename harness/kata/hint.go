@@ -13,7 +13,7 @@ func (a *app) hintCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "hint [ID]",
 		Short:             "Show the next hint, and only that",
-		Args:              cobra.MaximumNArgs(1),
+		Args:              takes(0, 1, "one ID"),
 		ValidArgsFunction: a.ids(false),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := a.open(); err != nil {

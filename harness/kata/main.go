@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -62,6 +63,9 @@ you wrote is right. Without a command: the board.`,
 		SuggestionsMinimumDistance: 2,
 	}
 	root.AddCommand(a.nextCommand(), a.runCommand(), a.hintCommand(), a.resetCommand(), a.solutionCommand(), a.shuffleCommand(), a.serveCommand(), a.explainCommand())
+	root.SetFlagErrorFunc(flagError)
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), moreHelp,
+		`More about a command: {{.CommandPath}} COMMAND -h`, 1))
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
@@ -84,6 +88,9 @@ fish: once, inside the repository,
 	}
 	return root
 }
+
+// moreHelp is what cobra says at the end of its help, in more than 80 columns.
+const moreHelp = `Use "{{.CommandPath}} [command] --help" for more information about a command.`
 
 // noCommand is the error for a word that is no command, and says which was meant.
 func (a *app) noCommand(c *cobra.Command, args []string) error {

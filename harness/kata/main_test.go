@@ -8,9 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/example/netkata/harness/internal/course"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 )
 
 func TestMain(m *testing.M) {
@@ -113,4 +115,47 @@ func appendLine(ts *testscript.TestScript, neg bool, args []string) {
 	_, err = f.WriteString(args[1] + "\n")
 	ts.Check(err)
 	ts.Check(f.Close())
+}
+
+// No command's help is wider than a screen of 80 columns.
+func TestHelpWidth(t *testing.T) {
+	var out strings.Builder
+	root := (&app{out: &out}).command()
+	root.SetOut(&out)
+	commands := []*cobra.Command{root}
+	for i := 0; i < len(commands); i++ {
+		commands = append(commands, commands[i].Commands()...)
+	}
+	for _, c := range commands {
+		if c.Parent() != nil && c.Parent().Name() == "completion" {
+			continue // in cobra's words
+		}
+		out.Reset()
+		if err := c.Help(); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if utf8.RuneCountInString(strings.TrimRight(line, "\n")) > screenWidth {
+				t.Errorf("%s -h: %s", c.CommandPath(), line)
+			}
+		}
+	}
+}
+
+// The board's lines fit the screen, as long as their titles do.
+func TestBoardWidth(t *testing.T) {
+	wide := columns{status: 6, id: 12, kind: 9, screen: 80}
+	s := course.Standing{Kata: course.Kata{ID: "dns/question", Kind: "challenge", Title: strings.Repeat("t", 46)}}
+	if got := wide.line(s, true); len(got) != 80 {
+		t.Errorf("%d columns:\n%s", len(got), got)
+	}
+	s.Status, s.Behind = course.Locked, []string{"dns/name"}
+	title := strings.Index(wide.line(s, false), "ttt")
+	if first, after, ok := strings.Cut(wide.line(s, false), "\n"); !ok || len(first) != 80 || after != strings.Repeat(" ", title)+"(after dns/name)" {
+		t.Errorf("a locked one:\n%s", wide.line(s, false))
+	}
+	wide.screen = 97
+	if got := wide.line(s, false); len(got) != 97 || strings.Contains(got, "\n") {
+		t.Errorf("on a wide screen, %d columns:\n%s", len(got), got)
+	}
 }

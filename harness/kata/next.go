@@ -16,8 +16,8 @@ func (a *app) nextCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "next [ID or TRACK]",
 		Short:             "Show what to do: the README of the next kata",
-		Long:              "Shows the README of the kata that you are at, of the one named, or of what is next\nin a track; its hints stay folded.",
-		Args:              cobra.MaximumNArgs(1),
+		Long:              "Shows the README of the kata that you are at, of the one named, or of what is\nnext in a track; its hints stay folded.",
+		Args:              takes(0, 1, "one ID or track"),
 		ValidArgsFunction: a.ids(true),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := a.open(); err != nil {
@@ -60,7 +60,7 @@ func (a *app) howToStart(s course.Standing) {
 		if len(s.Behind) > 1 {
 			first = "those"
 		}
-		a.say("It is built on %s: do %s first.\n", strings.Join(s.Behind, ", "), first)
+		a.say("%s\n", wrap(0, fmt.Sprintf("It is built on %s: do %s first.", strings.Join(s.Behind, ", "), first)))
 	}
 	verb := "Open"
 	if s.Status == course.Begun {

@@ -14,7 +14,7 @@ func (a *app) resetCommand() *cobra.Command {
 		Short: "Begin again: put the stub back, and keep what was there",
 		Long: `Puts a kata's files back as they were shipped. What was there is kept below
 .kata/kept first, and files of your own are left alone.`,
-		Args:              cobra.ExactArgs(1),
+		Args:              takes(1, 1, "one ID"),
 		ValidArgsFunction: a.ids(false),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := a.open(); err != nil {
@@ -42,13 +42,13 @@ func (a *app) reset(k course.Kata, tests bool) error {
 	if len(r.Files) == 0 {
 		a.say("%s is as it was shipped: nothing to do.", k.ID)
 	} else {
-		a.say("As they were shipped: %s", strings.Join(r.Files, ", "))
+		a.say("%s", wrap(0, "As they were shipped: "+strings.Join(r.Files, ", ")))
 		if !tests {
 			a.record(course.Entry{Deed: course.DidReset, Kata: k.ID, Kept: r.Kept})
 		}
 	}
 	if len(r.Extra) > 0 {
-		a.say("Your own, left alone: %s", strings.Join(r.Extra, ", "))
+		a.say("%s", wrap(0, "Your own, left alone: "+strings.Join(r.Extra, ", ")))
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ Exit codes: 0 green, 1 red, 2 cannot say.`,
 		},
 	}
 	c.Flags().BoolVarP(&r.verbose, "verbose", "v", false, "show every rule, and every failure")
-	c.Flags().DurationVar(&r.timeout, "timeout", time.Minute, "how long all the tests of a kata may take")
+	c.Flags().DurationVar(&r.timeout, "timeout", time.Minute, "for all the tests of a kata together")
 	return c
 }
 
@@ -271,12 +271,16 @@ func (r *runner) proven(k course.Kata) {
 		return
 	}
 	r.say("")
+	commands := [][2]string{{"solution " + k.ID, "the reference beside yours"}}
 	if next := course.Next(board); next >= 0 {
-		r.say("%s", wrap(0, fmt.Sprintf("Next: %s, %s (%s next)", board[next].ID, board[next].Title, self)))
+		r.say("%s", wrap(0, fmt.Sprintf("Next: %s, %s", board[next].ID, board[next].Title)))
+		commands = append([][2]string{{"next", "what to do"}}, commands...)
 	} else {
 		r.say("That was the last one: every kata is done.")
 	}
-	r.say("The reference beside yours: %s solution %s", self, k.ID)
+	for _, c := range commands {
+		r.say("  %s %-*s    %s", self, len("solution "+k.ID), c[0], c[1])
+	}
 }
 
 func (r *runner) notBegun(k course.Kata, v course.Verdict) {
@@ -307,7 +311,7 @@ func (r *runner) failure(k course.Kata, v course.Verdict, shown *course.Failure)
 	case notRun(f):
 		r.say("\nAnd %s.", count(f.More, "further error"))
 	case !r.verbose:
-		r.say("\n%s", wrap(0, fmt.Sprintf("And %s in %s (all: %s run -v %s)", count(f.More, "more failure"), name, self, k.ID)))
+		r.say("\n%s", aside(fmt.Sprintf("And %s in %s", count(f.More, "more failure"), name), fmt.Sprintf("(all: %s run -v %s)", self, k.ID)))
 	}
 	if f.Test == "" {
 		r.printed(v.Printed)

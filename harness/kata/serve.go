@@ -30,7 +30,7 @@ Ctrl-C. It says where it listens. Of a track, it is the last server, which all
 others lead to. What follows -- goes to the server: -h lists its flags, -addr
 127.0.0.1:0 takes any port that is free.`,
 		Example: "  go tool kata serve tcp/echo\n  go tool kata serve tcp/deadline -- -idle 5s\n  go tool kata serve dns -- -zone my.zone -origin example.com.",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    takes(1, -1, "a track or an ID"),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 			if a.open() != nil || len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
@@ -89,7 +89,7 @@ func (a *app) serve(ctx context.Context, k course.Kata, reference bool, args []s
 		can = can || s.ID == k.ID
 	}
 	if !can {
-		return errors.New(wrap(0, fmt.Sprintf("%s is no server. These are: %s", k.ID, strings.Join(ids, ", "))))
+		return fmt.Errorf("%s is no server. These are: %s", k.ID, strings.Join(ids, ", "))
 	}
 	called := self + " serve " + k.ID
 	if reference {

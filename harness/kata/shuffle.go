@@ -24,7 +24,7 @@ The ID of a challenge draws new data for that one.
 
 --seed repeats a draw: the same challenge, with the same data, for you and for
 everyone else.`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              takes(0, 1, "one track or ID"),
 		ValidArgsFunction: a.tracksWithChallenges,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.open(); err != nil {
@@ -73,7 +73,7 @@ func (a *app) shuffle(from string, seed uint64, given bool) error {
 	if from != "" {
 		again = fmt.Sprintf("%s shuffle %s --seed %d", self, from, seed)
 	}
-	a.say("\nIts data are drawn from seed %d. The same draw again: %s", seed, again)
+	a.say("\nIts data are drawn from seed %d. The same draw again:\n  %s\n", seed, again)
 	a.howToStart(s)
 	return nil
 }

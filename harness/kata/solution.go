@@ -17,7 +17,7 @@ func (a *app) solutionCommand() *cobra.Command {
 		Short: "Show the reference, once yours is green",
 		Long: `Shows the reference solution: beside yours in a wide terminal (160 columns),
 alone in others. Before yours is green it wants --spoil.`,
-		Args:              cobra.ExactArgs(1),
+		Args:              takes(1, 1, "one ID"),
 		ValidArgsFunction: a.ids(false),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := a.open(); err != nil {

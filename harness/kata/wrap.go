@@ -28,6 +28,14 @@ func wrap(column int, text string) string {
 	return strings.Join(out, "\n"+strings.Repeat(" ", column))
 }
 
+// aside puts a remark behind text, or where that makes too long a line, beneath.
+func aside(text, remark string) string {
+	if utf8.RuneCountInString(text)+1+utf8.RuneCountInString(remark) > screenWidth {
+		return text + "\n  " + remark
+	}
+	return text + " " + remark
+}
+
 // breakAt returns the last space that leaves no more than width columns before
 // it, else the first one, or -1.
 func breakAt(line string, width int) int {

@@ -114,7 +114,7 @@ func (e *events) lastFailed() string {
 
 func signalled(name string) *Failure {
 	if name == "killed" {
-		return &Failure{Kind: ByMemory, Text: "The tests were killed from outside. Most often that is the system, when memory runs out."}
+		return &Failure{Kind: ByMemory, Text: "The tests were killed from outside. Most often that is the\nsystem, when memory runs out."}
 	}
 	return &Failure{Kind: ByFatal, Text: "The process was ended by a signal: " + name + "."}
 }
@@ -306,7 +306,7 @@ func (e *events) buildFailure(s Spec) *Failure {
 	}
 	f.File, f.Line, f.Text, f.More = told(s, e.build)
 	if !f.red() && f.Kind != BySetup {
-		f.Text += "\n\nThat is not your code, but what tests it: git status tells whether it was changed."
+		f.Text += "\n\nThat is not your code, but what tests it: git status tells whether it\nwas changed."
 	}
 	return f
 }

@@ -402,7 +402,7 @@ func (e *events) unproven(names []string, v Verdict) *Failure {
 			f.Test, f.Rule = t.Name, t.Rule
 			f.Text = t.Name + " is in the kata's files, but it " + map[Outcome]string{
 				NotRun: "did not run.", Began: "did not come to its end."}[t.Outcome] +
-				"\nWhat could keep it from that: a TestMain, or a change of the test flags, in this folder."
+				"\nWhat could keep it from that: a TestMain, or a change of the test flags,\nin this folder."
 			return f
 		}
 	}

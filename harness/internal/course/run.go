@@ -79,9 +79,9 @@ func (v *Verdict) checkShipped(k Kata) {
 	why := ""
 	switch f := v.Folder; {
 	case !f.Known:
-		why = fmt.Sprintf("%s has no line for %s, so nobody can tell whether its tests are the ones that belong to it.", sumsFile, k.ID)
+		why = fmt.Sprintf("%s has no line for %s, so nobody can tell whether its tests are\nthe ones that belong to it.", sumsFile, k.ID)
 	case len(f.Tampered) > 0:
-		why = fmt.Sprintf("Not as it was shipped: %s.\nThis brings it back, and leaves your code as it is: go tool kata reset --tests %s",
+		why = fmt.Sprintf("Not as it was shipped: %s.\nThis brings it back, and leaves your code as it is:\n  go tool kata reset --tests %s",
 			strings.Join(f.Tampered, ", "), k.ID)
 	default:
 		return

@@ -18,8 +18,8 @@ import (
 // after ctx is done, and net.ErrClosed if somebody else closed pc.
 //
 // The keys of hosts are names in lower case without a dot at the end, such as
-// "web.test"; one that no message can hold is an error. Nobody may change hosts
-// meanwhile.
+// "web.test"; one that no message can hold is an error. An IPv4 address may be
+// kept as an IPv6 one. Nobody may change hosts meanwhile.
 func Serve(ctx context.Context, pc net.PacketConn, hosts map[string]netip.Addr) error {
 	defer pc.Close()
 	names, err := load(hosts)

@@ -9,9 +9,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -31,10 +33,11 @@ var hosts = map[string]netip.Addr{
 	"db.eu.test": netip.MustParseAddr("10.0.1.1"),
 	"six.test":   netip.MustParseAddr("2001:db8::6"),
 	"ns-6.test":  netip.MustParseAddr("2001:db8:0:53::a0b:c0d"),
+	"old.test":   netip.MustParseAddr("::ffff:10.0.0.4"), // as netip.AddrFromSlice has it of a net.IP
 }
 
 // What goes well today (RFC 1035, section 4.1).
-func TestAnswers(t *testing.T) {
+func TestStillAnswers(t *testing.T) {
 	for _, tt := range []struct {
 		why   string
 		query []byte
@@ -42,6 +45,7 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"a host", query("web.test", dns.TypeA), want{answers: []string{"web.test. A 10.0.0.1"}}},
 		{"another host", query("mail.test", dns.TypeA), want{answers: []string{"mail.test. A 10.0.0.2"}}},
+		{"an IPv4 address that is kept as an IPv6 one", query("old.test", dns.TypeA), want{answers: []string{"old.test. A 10.0.0.4"}}},
 		{"a name of three labels", query("db.eu.test", dns.TypeA), want{answers: []string{"db.eu.test. A 10.0.1.1"}}},
 		{"without recursion desired", with(query("web.test", dns.TypeA), 2, 0x00), want{answers: []string{"web.test. A 10.0.0.1"}}},
 		{"AD and CD, which dig sets", with(query("web.test", dns.TypeA), 3, 0x30), want{answers: []string{"web.test. A 10.0.0.1"}}},
@@ -57,14 +61,54 @@ func TestAnswers(t *testing.T) {
 			bubble.Run(t, 1, func(b *bubble.B) {
 				c := start(b, hosts).client("ann")
 				m := c.mustHear("dig +noedns is not answered as yesterday", tt.query, tt.want)
-				c.mustHaveFlags(tt.query, m)
+				c.mustHaveFlags(tt.query, m, true)
+			})
+		})
+	}
+}
+
+// Hosts whose names stand above those of other hosts: what is read of the map
+// first, and what last, is a matter of luck.
+func TestStillFindsHosts(t *testing.T) {
+	bubble.Run(t, 1, func(b *bubble.B) {
+		hosts := map[string]netip.Addr{}
+		name := "test"
+		for i := range byte(10) {
+			name = fmt.Sprintf("h%d.%s", i, name)
+			hosts[name] = netip.AddrFrom4([4]byte{10, 0, 3, i})
+		}
+		c := start(b, hosts).client("ann")
+		for name != "test" {
+			c.mustHear("a host with another host below it cannot be found", query(name, dns.TypeA), want{answers: []string{name + ". A " + hosts[name].String()}})
+			_, name, _ = strings.Cut(name, ".")
+		}
+	})
+}
+
+// Names that no message can hold (RFC 1035, section 2.3.4).
+func TestStillRefusesHosts(t *testing.T) {
+	for _, host := range []string{"", "web..test", ".test", strings.Repeat("a", 64) + ".test", strings.Repeat(strings.Repeat("a", 63)+".", 3) + strings.Repeat("a", 62)} {
+		t.Run(octetsOf([]byte(host)), func(t *testing.T) {
+			bubble.Run(t, 1, func(b *bubble.B) {
+				s := prepare(b, serverAddr)
+				s.serve(map[string]netip.Addr{host: netip.MustParseAddr("10.0.0.1")})
+				page := []string{"a host's name", fmt.Sprintf("%q", host), "Serve", "has not returned", "should return", "an error"}
+				switch ended := s.ended(); {
+				case s.died.Load() != nil:
+					page[3] = s.obituary()
+				case ended && s.call.Wait() != nil:
+					return
+				case ended:
+					page[3] = "returned nil"
+				}
+				b.Fatalf("%s\n\n%s", pager("a server is in service with a host that nobody can ask for"), rows(page...))
 			})
 		})
 	}
 }
 
 // What is refused today (RFC 1035, section 4.1.1; RFC 8906, section 3.1.4).
-func TestRefusals(t *testing.T) {
+func TestStillRefuses(t *testing.T) {
 	web := query("web.test", dns.TypeA)
 	long := "\x3f" + strings.Repeat("a", 63)
 	for _, tt := range []struct {
@@ -78,22 +122,32 @@ func TestRefusals(t *testing.T) {
 		{"no question", with(web[:12], 5, 0), dns.RcodeFormatError},
 		{"two questions", append(with(web, 5, 2), web[12:]...), dns.RcodeFormatError},
 		{"a name that leads to itself", ask(0x2a17, "\xc0\x0c", dns.TypeA, dns.ClassINET), dns.RcodeFormatError},
-		{"a label of a type that is reserved", ask(0x2a17, "\x43web\x00"+strings.Repeat("x", 70), dns.TypeA, dns.ClassINET), dns.RcodeFormatError},
+		{"a label of a type that is reserved", reserved(0x43), dns.RcodeFormatError},
+		{"a label of the other one", reserved(0x83), dns.RcodeFormatError},
 		{"a name of 257 octets", ask(0x2a17, strings.Repeat(long, 4)+"\x00", dns.TypeA, dns.ClassINET), dns.RcodeFormatError},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 1, func(b *bubble.B) {
 				c := start(b, hosts).client("ann")
-				c.mustHear("what was refused yesterday is not refused any more", tt.query, want{rcode: tt.rcode})
+				m := c.mustHear("what was refused yesterday is not refused any more", tt.query, want{rcode: tt.rcode})
+				if tt.rcode != dns.RcodeFormatError {
+					c.mustHaveFlags(tt.query, m, false)
+				}
 				c.mustHear("the query behind it is not answered as yesterday", web, want{answers: []string{"web.test. A 10.0.0.1"}})
 			})
 		})
 	}
 }
 
+// reserved asks for a name with such a label. If it were a length, the name would
+// end well.
+func reserved(label byte) []byte {
+	return ask(0x2a17, string([]byte{label})+strings.Repeat("x", int(label))+"\x00", dns.TypeA, dns.ClassINET)
+}
+
 // Errors that pass: what the kernel says about datagrams that were sent, or a
 // lack of memory (recvfrom(2)).
-func TestReadErrors(t *testing.T) {
+func TestStillReads(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ENOBUFS, syscall.ENOMEM} {
 		t.Run(errno.Error(), func(t *testing.T) {
 			bubble.Run(t, 1, func(b *bubble.B) {
@@ -110,20 +164,35 @@ func TestReadErrors(t *testing.T) {
 // Names are compared without regard to case, and come back as they were sent
 // (RFC 4343, sections 3 and 4.1).
 func TestCase(t *testing.T) {
-	for _, name := range []string{"WEB.TEST", "wEb.TesT", "Web.test", "web.tesT"} {
-		t.Run(name, func(t *testing.T) {
-			bubble.Run(t, 2, func(b *bubble.B) {
-				c := start(b, hosts).client("resolver")
+	t.Run("a host", func(t *testing.T) {
+		bubble.Run(t, 2, func(b *bubble.B) {
+			c := start(b, hosts).client("resolver")
+			for _, name := range []string{"WEB.TEST", "wEb.TesT", "Web.test", "web.tesT"} {
 				c.mustHear("some resolvers cannot find web.test, and others can", query(name, dns.TypeA), want{answers: []string{"web.test. A 10.0.0.1"}})
-			})
+			}
 		})
-	}
+	})
 	t.Run("no such host", func(t *testing.T) {
 		bubble.Run(t, 2, func(b *bubble.B) {
 			c := start(b, hosts).client("resolver")
 			c.mustHear("a resolver throws answers away", query("WEP.test", dns.TypeA), want{rcode: dns.RcodeNameError})
-			c.mustHear("some resolvers cannot find db.eu.test, and others can", query("eU.TEst", dns.TypeNS), want{})
+		})
+	})
+	t.Run("above a host", func(t *testing.T) {
+		bubble.Run(t, 2, func(b *bubble.B) {
+			c := start(b, hosts).client("resolver")
+			c.mustHear("resolvers that ask for eu.test first find nothing below it", query("eU.TEst", dns.TypeNS), want{})
 			c.mustHear("some resolvers cannot find db.eu.test, and others can", query("db.EU.test", dns.TypeA), want{answers: []string{"db.eu.test. A 10.0.1.1"}})
+		})
+	})
+	t.Run("what is no ASCII has no case", func(t *testing.T) {
+		bubble.Run(t, 2, func(b *bubble.B) {
+			c := start(b, map[string]netip.Addr{
+				"b\xfcro.test": netip.MustParseAddr("10.0.0.7"), // in Latin-1
+				"\u00e4.test":  netip.MustParseAddr("10.0.0.8"), // in UTF-8
+			}).client("resolver")
+			c.mustHear("a host with an umlaut in its name cannot be found", query("B\xfcRO.test", dns.TypeA), want{answers: []string{`b\252ro.test. A 10.0.0.7`}})
+			c.mustHear("a name is found that no host has", query("\u00c4.test", dns.TypeA), want{rcode: dns.RcodeNameError})
 		})
 	})
 }
@@ -148,9 +217,9 @@ func TestOtherTypes(t *testing.T) {
 				asked := query(tt.name, tt.first)
 				heard := c.ask(asked)
 				if len(heard) == 1 && len(heard[0]) >= 12 && heard[0][3]&15 == dns.RcodeNameError {
-					b.Fatalf("%s\n\n%s", pager("%s is unreachable for all who use the resolver", tt.name),
-						rows("an app asks", tt.name+" "+first, "the resolver asks", tell(asked), "it hears", tellAll(heard),
-							"the app asks", tt.name+" "+typ, "it hears", "NXDOMAIN: the resolver remembers", "should hear", "the address"))
+					b.Fatalf("%s\n\n%s\n\nThe response:\n%s", pager("%s is unreachable for all who use the resolver", tt.name),
+						rows("an app asks", tt.name+" "+first, "the resolver asks", tell(asked), "it hears", tellAll(heard), "should hear", want{}.String(),
+							"later, the app asks", tt.name+" "+typ, "it hears", "NXDOMAIN: the resolver remembers", "should hear", "the address"), show(heard[0]))
 				}
 				c.judge(fmt.Sprintf("an app that asks for %s first gives up", first), asked, heard, want{})
 				if tt.answer != "" {
@@ -198,31 +267,51 @@ func TestDig(t *testing.T) {
 			bubble.Run(t, 5, func(b *bubble.B) {
 				c := start(b, hosts).client("ann")
 				q := append(with(tt.query, 11, 1), digs...)
-				m := c.mustHear(fmt.Sprintf("%s: malformed message, or nothing at all", tt.why), q, tt.want)
-				c.mustNotHearItself(tt.why, q, m)
+				heard := c.ask(q)
+				c.judge(fmt.Sprintf("%s: malformed message, or nothing at all", tt.why), q, heard, tt.want)
+				c.mustNotHearItself(tt.why, q, heard[0])
 			})
 		})
 	}
-	t.Run("dig +noedns web.test", func(t *testing.T) {
+	t.Run("dig +noedns web.test, after dig web.test", func(t *testing.T) {
 		bubble.Run(t, 5, func(b *bubble.B) {
 			c := start(b, hosts).client("ann")
-			c.mustHear("dig web.test: malformed message", append(with(query("web.test", dns.TypeA), 11, 1), digs...), want{answers: []string{"web.test. A 10.0.0.1"}})
-			m := c.mustHear("dig +noedns web.test: malformed message", query("web.test", dns.TypeA), want{answers: []string{"web.test. A 10.0.0.1"}})
+			c.mustHear("dig web.test: malformed message, or nothing at all", append(with(query("web.test", dns.TypeA), 11, 1), digs...), want{answers: []string{"web.test. A 10.0.0.1"}})
+			q := query("web.test", dns.TypeA)
+			heard := c.ask(q)
+			m := c.judge("dig +noedns web.test: malformed message, or nothing at all", q, heard, want{answers: []string{"web.test. A 10.0.0.1"}})
 			if m.IsEdns0() != nil {
-				b.Fatalf("%s\n\n%s", pager("old clients do not understand the answer"),
-					rows("ann asks", "dig +noedns web.test", "ann hears", "an OPT record, which she did not ask for"))
+				b.Fatalf("%s\n\n%s\n\nThe response:\n%s", pager("old clients do not understand the answer"),
+					rows("ann asks", tell(q)+", without an OPT record", "ann hears", "an OPT record", "should hear", "none: she has sent none"), show(heard[0]))
 			}
+		})
+	})
+	t.Run("nsupdate", func(t *testing.T) {
+		bubble.Run(t, 5, func(b *bubble.B) {
+			c := start(b, hosts).client("ann")
+			q := with(with(query("test", dns.TypeSOA), 2, 0x28), 9, 1)
+			q = append(q, "\x03new\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x00\x00\x09"...)
+			c.mustHear("nsupdate: malformed message, or nothing at all", q, want{rcode: dns.RcodeNotImplemented})
 		})
 	})
 }
 
-// What was cut on its way, or was no query to begin with (RFC 9267, sections 4
-// and 6).
+// What was cut on its way, or was no query to begin with (RFC 9267, sections 3
+// and 4).
 func TestRubbish(t *testing.T) {
 	whole := query("db.eu.test", dns.TypeA)
-	for n := range len(whole) {
-		t.Run(fmt.Sprintf("%d of %d octets", n, len(whole)), func(t *testing.T) {
-			bubble.Run(t, 6, func(b *bubble.B) { rubbish(b, whole[:n]) })
+	for _, tt := range []struct {
+		why      string
+		from, to int
+	}{
+		{"cut in its header", 0, 12},
+		{"cut in its name", 12, len(whole) - 4},
+		{"cut behind its name", len(whole) - 4, len(whole)},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			for n := tt.from; n < tt.to; n++ {
+				bubble.Run(t, 6, func(b *bubble.B) { rubbish(b, whole[:n]) })
+			}
 		})
 	}
 	for _, tt := range []struct{ why, octets string }{
@@ -248,12 +337,28 @@ func rubbish(b *bubble.B, octets []byte) {
 	if s.ended() {
 		b.Fatalf("%s\n\n%s\n\n%s", pager("%s", alert), rows("eve sends", octetsOf(octets), "the server", s.obituary(), "ann hears", "nothing from now on"), show(octets))
 	}
+	should := "no datagram: there is no id to answer with"
+	if len(octets) >= 2 {
+		should = fmt.Sprintf("FORMERR with her id (%#04x), or no datagram at all", octets[:2])
+	}
 	for _, m := range heard {
-		if len(m) < 12 || !bytes.Equal(m[:2], octets[:min(2, len(octets))]) || m[2]&0x80 == 0 || m[3]&15 != dns.RcodeFormatError || len(wire.DNS(m).Faults) > 0 {
-			b.Fatalf("%s\n\n%s\n\nWhat eve sent:\n%s\n\nWhat she heard:\n%s", pager("somebody is told what nobody asked"), rows("eve sends", octetsOf(octets), "eve hears", tell(m), "should hear", "FORMERR, or nothing"), show(octets), show(m))
+		if !formErr(octets, m) {
+			text := rows("eve sends", octetsOf(octets), "eve hears", tell(m), "should hear", should)
+			if len(octets) > 0 {
+				text += "\n\nWhat eve sent:\n" + show(octets)
+			}
+			if len(m) > 0 {
+				text += "\n\nWhat she heard:\n" + show(m)
+			}
+			b.Fatalf("%s\n\n%s", pager("somebody is told what nobody asked"), text)
 		}
 	}
 	ann.mustHear(alert, query("web.test", dns.TypeA), want{answers: []string{"web.test. A 10.0.0.1"}})
+}
+
+// formErr says whether a message is a FORMERR, and answers q by its ID.
+func formErr(q, m []byte) bool {
+	return len(q) >= 2 && len(m) >= 12 && bytes.Equal(m[:2], q[:2]) && m[2]&0x80 != 0 && m[3]&15 == dns.RcodeFormatError && len(wire.DNS(m).Faults) == 0
 }
 
 // Datagrams that seem to come from another such server (RFC 1035, section 4.1.1;
@@ -434,13 +539,26 @@ func (s *server) serve(hosts map[string]netip.Addr) {
 	s.call = s.Go("Serve(ctx, pc, hosts)", func() (err error) {
 		defer func() {
 			if v := recover(); v != nil {
-				words := fmt.Sprint("panic: ", v)
+				words := fmt.Sprintf("panic: %v%s", v, place())
 				s.died.Store(&words)
 				s.Close() // as the kernel does for a process that has ended
 			}
 		}()
 		return hunt.Serve(s.ctx, socket{s}, hosts)
 	})
+}
+
+// place is where the code under test panicked, for whoever recovers from that.
+func place() string {
+	pc := make([]uintptr, 50)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(2, pc)])
+	for more := true; more; {
+		var f runtime.Frame
+		if f, more = frames.Next(); strings.Contains(f.File, "/dns/hunt/") && !strings.HasSuffix(f.File, "_test.go") {
+			return fmt.Sprintf(", at %s:%d", filepath.Base(f.File), f.Line)
+		}
+	}
+	return ""
 }
 
 // ended says whether Serve has.
@@ -542,11 +660,14 @@ func (p socket) WriteTo(b []byte, to net.Addr) (int, error) {
 	return p.PacketConn.WriteTo(b, to)
 }
 
-// client asks a server, over a socket of its own.
+// client asks a server, over a socket of its own, and listens all the time.
 type client struct {
 	s    *server
 	name string
 	conn net.Conn
+
+	mu    sync.Mutex
+	heard [][]byte // and not yet looked at
 }
 
 func (s *server) client(name string) *client {
@@ -556,25 +677,38 @@ func (s *server) client(name string) *client {
 		s.Fatalf("the test cannot have a socket: %v", err)
 	}
 	s.B.Net.Name(conn.LocalAddr(), name)
-	return &client{s, name, conn}
+	c := &client{s: s, name: name, conn: conn}
+	s.Go(name, func() error {
+		for buf := make([]byte, 1<<16); ; {
+			n, err := conn.Read(buf)
+			switch {
+			case err == nil:
+				c.mu.Lock()
+				c.heard = append(c.heard, bytes.Clone(buf[:n]))
+				c.mu.Unlock()
+			case !errors.Is(err, syscall.ECONNREFUSED): // which is soon followed by what is heard
+				return nil
+			}
+		}
+	})
+	return c
 }
 
 func (c *client) send(m []byte) { c.conn.Write(m) }
 
 // hear returns what comes within five seconds, as long as dig waits.
 func (c *client) hear() [][]byte {
-	var heard [][]byte
-	buf := make([]byte, 1<<16)
-	c.conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-	for {
-		n, err := c.conn.Read(buf)
-		switch {
-		case err == nil:
-			heard = append(heard, bytes.Clone(buf[:n]))
-		case !errors.Is(err, syscall.ECONNREFUSED): // which is soon followed by what is heard
-			return heard
-		}
+	const patience = 5 * time.Second
+	<-time.After(patience)
+	c.s.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	heard := c.heard
+	c.heard = nil
+	if len(heard) == 0 {
+		c.s.B.Net.Note("%s has heard nothing for %v", c.name, patience)
 	}
+	return heard
 }
 
 func (c *client) ask(m []byte) [][]byte {
@@ -612,22 +746,34 @@ func (c *client) mustHear(alert string, q []byte, w want) *dns.Msg {
 // it should.
 func (c *client) judge(alert string, q []byte, heard [][]byte, w want) *dns.Msg {
 	c.s.T().Helper()
-	page := []string{c.name + " asks", tell(q), c.name + " hears", tellAll(heard), "should hear", w.String()}
-	if len(heard) != 1 {
-		if c.s.ended() {
-			page = append(page, "the server", c.s.obituary())
+	why := ""
+	if len(heard) == 1 {
+		if why = complaint(q, heard[0], w); why == "" {
+			return unpack(heard[0])
 		}
-		c.s.Fatalf("%s\n\n%s\n\nThe query:\n%s", pager("%s", alert), rows(page...), show(q))
 	}
-	switch why := complaint(q, heard[0], w); why {
+	should := w.String()
+	if why == anotherQuestion {
+		should = tell(q) + ": " + should
+	}
+	page := []string{c.name + " asks", tell(q), c.name + " hears", tellAll(heard), "should hear", should}
+	if len(heard) != 1 && c.s.ended() {
+		page = append(page, "the server", c.s.obituary())
+	}
+	text := pager("%s", alert) + "\n\n" + rows(page...)
+	if len(heard) != 1 || unpack(q) == nil {
+		text += "\n\nThe query:\n" + show(q)
+	}
+	switch why {
 	case "":
 	case malformed:
 		// What is wrong with it is for the learner to find.
-		c.s.Fatalf("%s\n\n%s\n\nResolvers drop that. dig prints what it can, and warns:\n  Message parser reports malformed message packet.\n\nWhat came back, to be taken apart with %s:\n%s", pager("%s", alert), rows(page...), "`go tool kata explain -`", wire.Bytes(heard[0]).Dump())
+		text += "\n\nResolvers drop that. dig prints what it can, and warns:\n  Message parser reports malformed message packet.\n\nWhat came back, to be taken apart with `go tool kata explain -`:\n" + octetsOnly(heard[0])
 	default:
-		c.s.Fatalf("%s\n\n%s\n\n%s:\n%s", pager("%s", alert), rows(page...), why, show(heard[0]))
+		text += "\n\n" + why + ":\n" + show(heard[0])
 	}
-	return unpack(heard[0])
+	c.s.Fatalf("%s", text)
+	return nil
 }
 
 func unpack(msg []byte) *dns.Msg {
@@ -638,8 +784,11 @@ func unpack(msg []byte) *dns.Msg {
 	return m
 }
 
-// malformed is what is wrong with a response that cannot be read.
-const malformed = "malformed"
+// What is wrong with a response: see complaint.
+const (
+	malformed       = "malformed" // it cannot be read
+	anotherQuestion = "The question is not that of the query, octet for octet, so it is dropped"
+)
 
 // complaint says in what way a message is not the response to q that was wanted,
 // or "".
@@ -654,8 +803,10 @@ func complaint(q, msg []byte, w want) string {
 		return "What came back is a query, and is dropped"
 	case m.Rcode != w.rcode:
 		return "The response"
-	case (w.rcode == 0 || w.rcode == dns.RcodeNameError || len(m.Question) > 0) && !asked(q, msg):
-		return "The question is not that of the query, octet for octet, so it is dropped"
+	case len(m.Question) == 0 && slices.Contains([]int{dns.RcodeSuccess, dns.RcodeNameError, dns.RcodeRefused}, w.rcode):
+		return "The response has no question, and is dropped"
+	case len(m.Question) > 0 && !asked(q, msg):
+		return anotherQuestion
 	}
 	var answers []string
 	for _, rr := range m.Answer {
@@ -674,23 +825,32 @@ func complaint(q, msg []byte, w want) string {
 // data is what a record says, without its owner, TTL, class and type.
 func data(rr dns.RR) string { return strings.TrimPrefix(rr.String(), rr.Header().String()) }
 
-// asked says whether the question in msg is that in q.
+// asked says whether the first question in msg is that in q.
 func asked(q, msg []byte) bool {
-	end := len(q)
-	if q[11] > 0 {
-		end -= len(digs)
+	end := 12
+	for end < len(q) && 0 < q[end] && q[end] < 64 {
+		end += 1 + int(q[end])
 	}
+	end = min(end+5, len(q))
 	return bytes.HasPrefix(msg[12:], q[12:end])
 }
 
-// mustHaveFlags wants AA, RD as asked, and no RA, AD and TC.
-func (c *client) mustHaveFlags(q []byte, m *dns.Msg) {
+// mustHaveFlags wants opcode and RD as asked, AA as aa, and no RA, AD and TC.
+func (c *client) mustHaveFlags(q []byte, m *dns.Msg, aa bool) {
 	c.s.T().Helper()
+	if opcode := int(q[2] >> 3 & 15); m.Opcode != opcode {
+		c.s.Fatalf("%s\n\n%s", pager("dig: ;; Warning: Opcode mismatch"),
+			rows(c.name+" asks", tell(q), "opcode", dns.OpcodeToString[m.Opcode], "should be", dns.OpcodeToString[opcode]))
+	}
+	rd := q[2]&1 != 0
+	if m.Opcode != dns.OpcodeQuery {
+		rd = m.RecursionDesired // it has no meaning there
+	}
 	for _, flag := range []struct {
 		name      string
 		got, want bool
 	}{
-		{"aa", m.Authoritative, true}, {"rd", m.RecursionDesired, q[2]&1 != 0}, {"ra", m.RecursionAvailable, false},
+		{"aa", m.Authoritative, aa}, {"rd", m.RecursionDesired, rd}, {"ra", m.RecursionAvailable, false},
 		{"ad", m.AuthenticatedData, false}, {"tc", m.Truncated, false},
 	} {
 		if flag.got != flag.want {
@@ -702,16 +862,16 @@ func (c *client) mustHaveFlags(q []byte, m *dns.Msg) {
 
 // mustNotHearItself wants no option of the query to have come back (RFC 6891,
 // section 6.1.2; RFC 8906, section 3.2.2).
-func (c *client) mustNotHearItself(alert string, q []byte, m *dns.Msg) {
+func (c *client) mustNotHearItself(alert string, q, heard []byte) {
 	c.s.T().Helper()
-	opt := m.IsEdns0()
+	opt := unpack(heard).IsEdns0()
 	if opt == nil {
 		return
 	}
 	for _, o := range opt.Option {
 		if cookie, ok := o.(*dns.EDNS0_COOKIE); ok && len(cookie.Cookie) < 32 { // in hex
-			c.s.Fatalf("%s\n\n%s", pager("%s: malformed COOKIE", alert),
-				rows(c.name+" asks", tell(q), c.name+" hears", "her own cookie, and nothing of the server's", "should hear", "none, or both"))
+			c.s.Fatalf("%s\n\n%s\n\nThe response:\n%s", pager("%s: (echoed), behind COOKIE", alert),
+				rows(c.name+" asks", tell(q), c.name+" hears", "her own cookie, and nothing of the server's", "should hear", "none, or both"), show(heard))
 		}
 	}
 }
@@ -763,9 +923,14 @@ func rows(pairs ...string) string {
 // show lists the octets of a message.
 func show(m []byte) string {
 	if len(m) == 0 {
-		return "  (none)"
+		return "  (no octets)"
 	}
 	return strings.TrimRight(wire.DNS(m).Dump(), "\n")
+}
+
+// octetsOnly lists all of a message's, without a word.
+func octetsOnly(m []byte) string {
+	return "  " + strings.ReplaceAll(strings.TrimSpace(string(wire.Bytes(m).Hex())), "\n", "\n  ")
 }
 
 func octetsOf(m []byte) string {
@@ -788,13 +953,19 @@ func tellAll(heard [][]byte) string {
 
 // tell says in a few words what a message is.
 func tell(msg []byte) string {
-	m := new(dns.Msg)
-	if len(wire.DNS(msg).Faults) > 0 || m.Unpack(msg) != nil {
+	m := unpack(msg)
+	switch {
+	case len(msg) == 0:
+		return "an empty datagram: WriteTo was called with no octets"
+	case len(wire.DNS(msg).Faults) > 0 || m == nil:
 		return octetsOf(msg) + ", malformed"
 	}
 	var text []string
 	for _, q := range m.Question {
-		text = append(text, fmt.Sprintf("%s %s", q.Name, dns.TypeToString[q.Qtype]))
+		text = append(text, fmt.Sprintf("%s %s", q.Name, dns.Type(q.Qtype)))
+	}
+	if len(text) == 0 && !m.Response {
+		text = append(text, "a query without a question")
 	}
 	if m.Response {
 		var answers []string

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -20,10 +19,11 @@ import (
 func Serve(ctx context.Context, pc net.PacketConn, hosts map[string]netip.Addr) error {
 	zone := map[string]netip.Addr{}
 	for host, addr := range hosts {
-		if _, ok := dns.IsDomainName(host); !ok || strings.Contains(host, "..") {
-			return fmt.Errorf("no name: %q", host)
+		name, err := asUnpacked(host)
+		if err != nil {
+			return fmt.Errorf("no name: %q: %w", host, err)
 		}
-		zone[dns.CanonicalName(host)] = addr
+		zone[name] = addr.Unmap()
 	}
 	defer pc.Close()
 	go func() {
@@ -50,6 +50,21 @@ func Serve(ctx context.Context, pc net.PacketConn, hosts map[string]netip.Addr) 
 		}
 	}
 	return nil
+}
+
+// asUnpacked returns a name as the library writes it: octets that are no ASCII
+// are escaped.
+func asUnpacked(host string) (string, error) {
+	if host == "" {
+		return "", errors.New("empty")
+	}
+	b := make([]byte, 255)
+	n, err := dns.PackDomainName(dns.Fqdn(host), b, 0, nil, false)
+	if err != nil {
+		return "", err
+	}
+	name, _, err := dns.UnpackDomainName(b[:n], 0)
+	return name, err
 }
 
 // answer returns nil where nothing is to be said.

@@ -304,6 +304,42 @@ func TestGoodbye(t *testing.T) {
 		}
 		n.mustHaveClosed(peers...)
 	})
+	run("an answer is due", 5, func(w *world) {
+		n := w.run(0, w.config(w.d.Word()))
+		peers := []*peer{w.play(1), w.play(2), w.play(3), w.play(4)}
+		w.pass(w.interval / 10) // the next announcement is half an Interval away, at least
+		for _, p := range peers {
+			p.says(n, "WHO")
+		}
+		w.pass(time.Millisecond)
+		before := map[*peer]int{}
+		for _, p := range peers {
+			before[p] = len(p.announcements()) // with an answer, or without it
+		}
+		n.stop()
+		for _, p := range peers {
+			p.mustHaveGoodbye(n, before[p])
+		}
+		n.mustHaveClosed(peers...)
+	})
+	run("ctx is done while an answer is sent", 3, func(w *world) {
+		n := w.run(0, w.config(w.d.Word()))
+		asks, p := w.play(1), w.play(2)
+		w.pass(w.interval / 10)
+		n.conn.slow.Store(&slow{to: asks.addr.String(), begin: n.cancelled})
+		asks.says(n, "WHO")
+		n.over = true
+		select {
+		case <-n.ctx.Done():
+		case <-time.After(w.interval/10 + time.Millisecond):
+		}
+		w.Wait()
+		n.stop()
+		for _, p := range []*peer{asks, p} {
+			p.mustHaveGoodbye(n, p.untilGoodbye())
+		}
+		n.mustHaveClosed(asks, p)
+	})
 	run("ctx is done before it begins", 3, func(w *world) {
 		n := w.run(0, w.config(w.d.Word()))
 		peers := []*peer{w.play(1), w.play(2)}
@@ -378,6 +414,25 @@ func TestNumbers(t *testing.T) {
 		p.mustHaveGrowing(n, "It ran before, as the same ID, and its socket was closed a second ago.\n")
 		observer.mustKnow(discovery.Entry{Name: cfg.Name, ID: cfg.ID, Text: cfg.Text})
 	})
+	run("one that is started again, after many questions", 3, func(w *world) {
+		w.showNumbers()
+		cfg := w.config(w.d.Word())
+		n, p := w.run(0, cfg), w.play(1)
+		observer := w.run(2, w.config(w.d.Word()))
+		w.pass(w.interval / 3)
+		for range 40 {
+			p.says(n, "WHO")
+			observer.conn.PacketConn.WriteTo([]byte("WHO"), n.conn.LocalAddr()) // which knows the last number, so
+		}
+		w.pass(w.interval/10 + time.Millisecond)
+		n.crash()
+		w.pass(time.Second)
+		cfg.Text = w.text()
+		n = w.run(0, cfg)
+		w.pass(0)
+		p.mustHaveGrowing(n, "It ran before, as the same ID, answered 80 questions, and its socket was closed a second ago.\n")
+		observer.mustKnow(discovery.Entry{Name: cfg.Name, ID: cfg.ID, Text: cfg.Text})
+	})
 }
 
 // Datagrams that come late, twice, or in the wrong order (Das et al. 2002,
@@ -390,6 +445,7 @@ func TestOld(t *testing.T) {
 		ttl int
 		old bool // changes nothing
 	}
+	look := func(at int) said { return said{at, "", 0, true} } // nothing is said, but Who() is called
 	for _, tt := range []struct {
 		why  string
 		said []said
@@ -404,8 +460,11 @@ func TestOld(t *testing.T) {
 		{"one that comes after the goodbye", []said{{0, "700", 60_000, false}, {300, "702", 0, false}, {1000, "701", 60_000, true}}},
 		{"one that comes a minute after it", []said{{0, "700", 60_000, false}, {300, "702", 0, false}, {60_300, "701", 60_000, true}}},
 		{"one that comes almost two minutes after it", []said{{0, "700", 60_000, false}, {300, "702", 0, false}, {120_200, "701", 60_000, true}}},
+		{"one that comes almost two minutes after it, and Who() was called before", []said{{0, "700", 60_000, false}, {300, "702", 0, false}, look(301), look(120_199), {120_200, "701", 60_000, true}}},
 		{"one that comes long after its life", []said{{0, "700", 1000, false}, {30_000, "700", 1000, true}}},
 		{"one that comes almost two minutes after it ended", []said{{0, "700", 5000, false}, {124_900, "700", 60_000, true}}},
+		{"one that comes after its life, and Who() was called before", []said{{0, "700", 1000, false}, look(1001), {1100, "700", 1000, true}}},
+		{"one that comes almost two minutes after it ended, and Who() was called before", []said{{0, "700", 5000, false}, look(5001), look(124_899), {124_900, "700", 60_000, true}}},
 		{"a goodbye that comes late", []said{{0, "700", 1000, false}, {300, "699", 0, true}}},
 		{"a goodbye that comes before all else", []said{{0, "700", 0, false}, {300, "699", 1000, true}}},
 		{"back after a goodbye", []said{{0, "700", 1000, false}, {300, "701", 0, false}, {400, "702", 1000, false}}},
@@ -419,6 +478,14 @@ func TestOld(t *testing.T) {
 			start, end := w.Elapsed(), time.Duration(0) // of the claim
 			for _, s := range tt.said {
 				w.pass(start + ms(s.at) - w.Elapsed())
+				if s.seq == "" {
+					if w.Elapsed() >= end {
+						known = known[:1]
+					}
+					n.mustKnow(known...)
+					w.Net.Note("Who() of %q is called", n.cfg.ID)
+					continue
+				}
 				other.claims(n, 3_000_000) // its numbers are its own
 				text := w.text()
 				if !s.old {
@@ -847,6 +914,9 @@ type world struct {
 	parted int     // those from this one on and those before it do not hear each other; 0: they do
 	resets int     // so many datagrams are lost with ECONNRESET
 	late   []*peer // these ask while goodbyes are told, one at each
+
+	muWhole sync.Mutex
+	whole   map[string]bool // datagrams that the transcript shows with their numbers
 }
 
 // on returns what runs a test of a rule on a network of that many hosts, at which
@@ -861,8 +931,8 @@ func on(t *testing.T, rule func(t *testing.T, f func(b *bubble.B))) func(why str
 
 // build makes a network of that many hosts, at which nobody is.
 func build(b *bubble.B, hosts int) *world {
-	b.Net.Describe = describe
-	w := &world{B: b, d: draw.From(b.R)}
+	w := &world{B: b, d: draw.From(b.R), whole: map[string]bool{}}
+	b.Net.Describe = w.describe
 	w.interval = ms(100 * w.d.Between(20, 60))
 	w.lifetime = 3*w.interval + ms(w.d.Between(1, 900))
 	w.hosts = make([]net.Addr, hosts)
@@ -889,7 +959,7 @@ func (w *world) showNumbers() {
 		f := strings.SplitN(string(msg), " ", 5)
 		v, ok := number(datagram{msg: string(msg)})
 		if !ok || len(f) < 5 || len(f[1]) < longNumber {
-			return describe(msg)
+			return w.describe(msg)
 		}
 		all := seen[f[3]]
 		i := slices.Index(all, v)
@@ -972,9 +1042,11 @@ func (w *world) mustAgree(nodes ...*node) {
 type node struct {
 	*world
 	cfg           discovery.Config
+	told          string // the last datagram that a peer of the test's has sent to it
 	node          *discovery.Node
 	conn          *socket
 	call          *bubble.Call
+	ctx           context.Context
 	begin, cancel func()
 	over          bool
 }
@@ -994,14 +1066,13 @@ func (w *world) run(host int, cfg discovery.Config) *node {
 			peers = append(peers, inBytes(h, w.given))
 		}
 	}
-	ctx, cancel := context.WithCancel(w.Context())
-	n.cancel = cancel
+	n.ctx, n.cancel = context.WithCancel(w.Context())
 	w.Do(n.title, func() { n.node = discovery.New(cfg) })
 	begun := make(chan struct{})
 	n.begin = sync.OnceFunc(func() { close(begun) })
 	n.call = w.Go(fmt.Sprintf("Run(ctx, conn, peers) of %q", cfg.ID), func() error {
 		<-begun
-		return n.node.Run(ctx, n.conn, peers)
+		return n.node.Run(n.ctx, n.conn, peers)
 	})
 	w.nodes = append(w.nodes, n)
 	return n
@@ -1010,9 +1081,8 @@ func (w *world) run(host int, cfg discovery.Config) *node {
 // stop cancels the node's context, and wants Run to return nil at once.
 func (n *node) stop() {
 	n.T().Helper()
-	n.Net.Note("ctx of %q is cancelled", n.cfg.ID)
 	n.over = true
-	n.cancel()
+	n.cancelled()
 	n.begin()
 	n.Wait()
 	if !n.call.Returned() {
@@ -1020,6 +1090,14 @@ func (n *node) stop() {
 	}
 	if err := n.call.Wait(); err != nil {
 		n.Fatalf("%s\nhas come back from Run, after its ctx was cancelled: %s\nwant nil", n.title(), outcome(err))
+	}
+}
+
+// cancelled cancels the node's context, unless that was done.
+func (n *node) cancelled() {
+	if n.ctx.Err() == nil {
+		n.Net.Note("ctx of %q is cancelled", n.cfg.ID)
+		n.cancel()
 	}
 }
 
@@ -1075,7 +1153,7 @@ func (n *node) mustSay(want ...discovery.Entry) {
 	slices.SortFunc(want, func(a, b discovery.Entry) int { return strings.Compare(a.Name, b.Name) })
 	if !slices.Equal(got, want) {
 		n.Net.Note("Who() of %q is called", n.cfg.ID)
-		n.Fatalf("%s\nis asked Who() at %v, and returns\n%s\nwant\n%s", n.title(), n.now(), entries(got, want), entries(want, got))
+		n.Fatalf("%s\n%sis asked Who() at %v, and returns\n%s\nwant\n%s", n.title(), n.told, n.now(), entries(got, want), entries(want, got))
 	}
 }
 
@@ -1090,9 +1168,17 @@ func entries(all, others []discovery.Entry) string {
 		if !slices.Contains(others, e) {
 			mark = ">"
 		}
-		lines = append(lines, fmt.Sprintf("  %s %-10s id %-10s %s", mark, e.Name, e.ID, quote(e.Text)))
+		lines = append(lines, fmt.Sprintf("  %s %-10s id %-10s %s", mark, word(e.Name), word(e.ID), quote(e.Text)))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// word is a word, without the middle of a long one.
+func word(s string) string {
+	if n := len(s); n > 20 {
+		return fmt.Sprintf("%s…%s (%d bytes)", s[:4], s[n-4:], n)
+	}
+	return s
 }
 
 // socket is what Run is given.
@@ -1102,6 +1188,15 @@ type socket struct {
 	host    int
 	reading atomic.Int64 // calls of ReadFrom that have not returned
 	moves   atomic.Int64 // calls of ReadFrom begun, and of WriteTo ended
+	byes    atomic.Int64 // goodbyes sent
+	slow    atomic.Pointer[slow]
+}
+
+// slow is an announcement to somebody that takes a while to send, though no time
+// passes: others get on.
+type slow struct {
+	to    string
+	begin func() // called when its WriteTo has begun
 }
 
 func (s *socket) WriteTo(b []byte, to net.Addr) (int, error) {
@@ -1117,13 +1212,29 @@ func (s *socket) WriteTo(b []byte, to net.Addr) (int, error) {
 	if part > 0 && (s.host < part) != (at < part) {
 		return len(b), nil
 	}
+	goodbye := isGoodbye(string(b))
+	if slow := s.slow.Load(); slow != nil && slow.to == to.String() && !goodbye && s.slow.CompareAndSwap(slow, nil) {
+		s.takeAWhile(slow)
+	}
 	n, err := s.PacketConn.WriteTo(b, to)
 	if err != nil {
 		s.w.Net.Note("WriteTo fails: %v", err)
-	} else if f := strings.SplitN(string(b), " ", 4); len(f) == 4 && strings.Trim(f[2], "0") == "" {
+	} else if goodbye {
+		s.byes.Add(1)
 		s.beAsked()
 	}
 	return n, err
+}
+
+// takeAWhile lets others get on, until they have said goodbye to all or have had
+// the time for it.
+func (s *socket) takeAWhile(slow *slow) {
+	s.w.Net.Note("a WriteTo to %s begins, and takes a while", slow.to)
+	slow.begin()
+	for i := 0; i < 1<<16 && int(s.byes.Load()) < len(s.w.hosts)-1; i++ {
+		runtime.Gosched()
+	}
+	s.w.Net.Note("that WriteTo goes on")
 }
 
 // beAsked has the next late peer send a question, and gives whoever reads the time
@@ -1168,6 +1279,7 @@ type peer struct {
 	*world
 	conn           *memnet.PacketConn
 	addr           net.Addr
+	title          string
 	id, name, text string
 	seq            int
 
@@ -1195,7 +1307,7 @@ func (w *world) playAt(addr, title string) *peer {
 	if err != nil {
 		w.Fatalf("the test cannot make a socket: %v", err)
 	}
-	p := &peer{world: w, conn: conn, addr: conn.LocalAddr(), seq: 100}
+	p := &peer{world: w, conn: conn, addr: conn.LocalAddr(), title: title, seq: 100}
 	w.Net.Name(p.addr, title)
 	w.Go("a peer", func() error {
 		for buf := make([]byte, 1<<16); ; {
@@ -1227,6 +1339,8 @@ func (p *peer) claims(n *node, ttl int) {
 
 // says sends a datagram to a node.
 func (p *peer) says(n *node, msg string) {
+	n.told = fmt.Sprintf("was sent by %q at %v\n    %s\n", p.title, p.now(), quote(msg))
+	p.asItIs(msg)
 	p.conn.WriteTo([]byte(msg), n.conn.LocalAddr())
 }
 
@@ -1301,6 +1415,21 @@ func (p *peer) mustHavePauses(n *node) {
 	}
 }
 
+// isGoodbye says whether a datagram is an announcement with a lifetime of 0.
+func isGoodbye(msg string) bool {
+	f := strings.SplitN(msg, " ", 4)
+	return len(f) == 4 && f[0] == "HERE" && f[2] != "" && strings.Trim(f[2], "0") == ""
+}
+
+// untilGoodbye is how many announcements came before the first goodbye.
+func (p *peer) untilGoodbye() int {
+	all := p.announcements()
+	if i := slices.IndexFunc(all, func(d datagram) bool { return isGoodbye(d.msg) }); i >= 0 {
+		return i
+	}
+	return len(all)
+}
+
 // mustHaveGoodbye wants one more announcement than before to have come, with a
 // lifetime of 0, now.
 func (p *peer) mustHaveGoodbye(n *node, before int) {
@@ -1311,7 +1440,7 @@ func (p *peer) mustHaveGoodbye(n *node, before int) {
 	}
 	goodbye := all[len(all)-1]
 	f := strings.SplitN(goodbye.msg, " ", 6)
-	if len(all) != before+1 || len(f) < 6 || f[0] != "HERE" || f[2] == "" || strings.Trim(f[2], "0") != "" || f[3] != n.cfg.ID || goodbye.at != p.Elapsed() {
+	if len(all) != before+1 || !isGoodbye(goodbye.msg) || len(f) < 6 || f[3] != n.cfg.ID || goodbye.at != p.Elapsed() {
 		p.Fatalf("%s\nwas stopped at %v, and from then on sent to %s\n%s\nwant a goodbye at once, and nothing else: \"HERE <number> 0 %s …\"", n.title(), p.now(), p.addr, list(all[before:]), n.cfg.ID)
 	}
 }
@@ -1383,11 +1512,21 @@ func clock(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
 // clock: they are seldom of interest.
 const longNumber = 10
 
-// describe is what the transcript says of a datagram: of a long number, nothing,
-// so that equal lines can be folded.
-func describe(msg []byte) string {
+// asItIs has the transcript show the number of a datagram, however long.
+func (w *world) asItIs(msg string) {
+	w.muWhole.Lock()
+	defer w.muWhole.Unlock()
+	w.whole[msg] = true
+}
+
+// describe is what the transcript says of a datagram: of the long number of a
+// node, nothing, so that equal lines can be folded.
+func (w *world) describe(msg []byte) string {
+	w.muWhole.Lock()
+	whole := w.whole[string(msg)]
+	w.muWhole.Unlock()
 	f := strings.SplitN(string(msg), " ", 3)
-	if len(f) == 3 && len(f[1]) >= longNumber {
+	if len(f) == 3 && len(f[1]) >= longNumber && !whole {
 		f[1] = "…"
 	}
 	return quoteWords([]byte(strings.Join(f, " ")))

@@ -343,7 +343,11 @@ func rubbish(b *bubble.B, octets []byte) {
 	}
 	for _, m := range heard {
 		if !formErr(octets, m) {
-			text := rows("eve sends", octetsOf(octets), "eve hears", tell(m), "should hear", should)
+			hears := tell(m)
+			if len(m) == 0 {
+				hears += ": WriteTo was called with no octets"
+			}
+			text := rows("eve sends", octetsOf(octets), "eve hears", hears, "should hear", should)
 			if len(octets) > 0 {
 				text += "\n\nWhat eve sent:\n" + show(octets)
 			}
@@ -956,7 +960,7 @@ func tell(msg []byte) string {
 	m := unpack(msg)
 	switch {
 	case len(msg) == 0:
-		return "an empty datagram: WriteTo was called with no octets"
+		return "an empty datagram"
 	case len(wire.DNS(msg).Faults) > 0 || m == nil:
 		return octetsOf(msg) + ", malformed"
 	}
@@ -966,6 +970,9 @@ func tell(msg []byte) string {
 	}
 	if len(text) == 0 && !m.Response {
 		text = append(text, "a query without a question")
+	}
+	if m.Opcode != dns.OpcodeQuery {
+		text = append([]string{dns.OpcodeToString[m.Opcode]}, text...)
 	}
 	if m.Response {
 		var answers []string

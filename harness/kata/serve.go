@@ -71,10 +71,10 @@ func (a *app) served() []course.Kata {
 }
 
 // server returns the kata of that ID, or the last one of that track that has a
-// server program.
+// server program and is built up to: a hunt stands alone.
 func (a *app) server(id string) (course.Kata, error) {
 	for _, k := range slices.Backward(a.served()) {
-		if k.Track == id {
+		if k.Track == id && !k.Hunt() {
 			return k, nil
 		}
 	}

@@ -962,6 +962,40 @@ func TestStop(t *testing.T) {
 			}
 		})
 	})
+	for _, tt := range []struct {
+		why string
+		do  func(s *serving)
+	}{
+		{"nobody is there", func(*serving) {}},
+		{"clients say nothing", func(s *serving) { s.client("Ann"); s.client("Bob"); s.Wait() }},
+		{"a client takes no response", func(s *serving) { s.dial("Ann").ask("long") }},
+		{"Accept fails", func(s *serving) { s.exhaust() }},
+		{"a client leaves at that moment", func(s *serving) {
+			ann := s.client("Ann")
+			s.Wait()
+			ann.conn.Close()
+		}},
+	} {
+		for _, what := range []string{"the listener", "a connection"} {
+			t.Run(tt.why+", and who closes "+what+" is slow", func(t *testing.T) {
+				oneAtATime(t)
+				bubble.Run(t, 16, func(b *bubble.B) {
+					b.Net.Buffer = 4096
+					s := start(b, stream.Limits{Idle: time.Hour}, func(b, query []byte) ([]byte, bool) { return append(b, long(60000)...), true })
+					s.pass(5 * time.Second)
+					tt.do(s)
+					s.slowed.Store(&what)
+					s.Net.Note("ctx is cancelled")
+					s.cancel()
+					s.mustReturn(5*time.Second, nil)
+					if left := s.left.Load(); left != nil {
+						s.Fatalf("%s\nreturned nil. A goroutine that it started was not over yet: it had called, or was\nabout to call, %s.\n%s", s.title(), *left, afterwards("Serve"))
+					}
+					s.mustLeaveNothing()
+				})
+			})
+		}
+	}
 	t.Run("ctx is done before anything began", func(t *testing.T) {
 		bubble.Run(t, 16, func(b *bubble.B) {
 			ctx, cancel := context.WithCancel(b.Context())
@@ -1234,6 +1268,46 @@ func TestExchangeEnds(t *testing.T) {
 				s.ask(b.Context()).mustFail(0, tt.want)
 			})
 		})
+	}
+}
+
+// Contexts that end, of which others hear slowly (context, AfterFunc).
+func TestNothingLeft(t *testing.T) {
+	for _, over := range []string{"udp", "tcp"} {
+		for _, tt := range []struct {
+			why string
+			do  func(answer, cancel func())
+		}{
+			{"in a wait", func(_, cancel func()) { <-time.After(time.Second); cancel() }},
+			{"as a response comes", func(answer, cancel func()) { answer(); cancel() }},
+		} {
+			part(t, "over "+over+", "+tt.why, func(t *testing.T) {
+				oneAtATime(t)
+				bubble.Run(t, 22, func(b *bubble.B) {
+					s := listen(b)
+					ctx, cancel := context.WithCancel(b.Context())
+					cancelled := func() {
+						s.Net.Note("ctx is cancelled")
+						cancel()
+					}
+					s.overUDP = func(say func(...string)) { tt.do(func() { say(s.response(40, 0)) }, cancelled) }
+					if over == "tcp" {
+						s.overUDP = func(say func(...string)) { say(s.response(12, tc)) }
+						s.overTCP = func(conn net.Conn) {
+							tt.do(func() { io.WriteString(conn, frame(s.response(40, 0))) }, cancelled)
+							<-s.Context().Done()
+						}
+					}
+					s.slowed.Store(new("the socket"))
+					c := s.ask(ctx)
+					c.mustReturn(time.Second, "a response, or an error that is context.Canceled")
+					if left := s.left.Load(); left != nil {
+						s.Fatalf("%s\nreturned %s.\nA goroutine that it started was not over yet: it had called, or was about to\ncall, %s.\n%s", title, outcome(c.response, c.err), *left, afterwards("Exchange"))
+					}
+					c.mustBeGone()
+				})
+			})
+		}
 	}
 }
 
@@ -1523,6 +1597,7 @@ type serving struct {
 	returned time.Duration // when that was
 
 	accepted func() // is called when Accept returns a client
+	slowness
 
 	late       atomic.Int64 // calls of Accept that failed when the test was over
 	mu         sync.Mutex
@@ -1565,7 +1640,9 @@ func (s *serving) begin(ctx context.Context) {
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.call = s.Go(s.title(), func() error {
 		defer close(s.over)
+		s.isQuick()
 		err := stream.Serve(ctx, s.ln, s.handler, s.limits)
+		s.gone.Store(true)
 		s.returned = s.Elapsed()
 		return err
 	})
@@ -1689,6 +1766,7 @@ type listener struct {
 }
 
 func (l listener) Accept() (net.Conn, error) {
+	l.s.isQuick()
 	l.s.accepting()
 	conn, err := l.Listener.Accept()
 	if err != nil {
@@ -1703,6 +1781,8 @@ func (l listener) Accept() (net.Conn, error) {
 	}
 	return l.s.accept(conn.(*memnet.Conn)), nil
 }
+
+func (l listener) Close() error { return l.s.slowly("the listener's Close", l.Listener.Close) }
 
 // accepting notes a call of Accept.
 func (s *serving) accepting() {
@@ -1782,6 +1862,11 @@ type accepted struct {
 type moved struct{ from, to time.Duration }
 
 // Write gives others a chance to write before its caller goes on.
+func (a *accepted) Read(b []byte) (int, error) {
+	a.s.isQuick()
+	return a.Conn.Read(b)
+}
+
 func (a *accepted) Write(b []byte) (int, error) {
 	a.count(1)
 	n, err := a.Conn.Write(b)
@@ -1801,7 +1886,11 @@ func (a *accepted) count(n int) {
 
 func (a *accepted) SetDeadline(t time.Time) error {
 	a.note(t)
-	return a.Conn.SetDeadline(t)
+	return a.s.slowly("a connection's SetDeadline", func() error { return a.Conn.SetDeadline(t) })
+}
+
+func (a *accepted) SetReadDeadline(t time.Time) error {
+	return a.s.slowly("a connection's SetReadDeadline", func() error { return a.Conn.SetReadDeadline(t) })
 }
 
 func (a *accepted) SetWriteDeadline(t time.Time) error {
@@ -1824,7 +1913,7 @@ func (a *accepted) note(t time.Time) {
 
 func (a *accepted) Close() error {
 	a.closed()
-	return a.Conn.Close()
+	return a.s.slowly("a connection's Close", a.Conn.Close)
 }
 
 // pass lets time pass, and everything happen that happens until then.
@@ -2206,6 +2295,75 @@ func span(d time.Duration) string {
 	return text
 }
 
+// slowness finds goroutines that Serve or Exchange has started and not waited for.
+type slowness struct {
+	slowed atomic.Pointer[string] // of which socket it takes long to be closed, or to set a deadline; nil: of none
+	gone   atomic.Bool            // the call has returned
+	left   atomic.Pointer[string] // what it did not wait for, if slowed is set
+	quick  sync.Map               // goroutines that do not take long, by their ids
+}
+
+// isQuick is for goroutines that read, and the caller's: only who does nothing but
+// wake others is slow.
+func (s *slowness) isQuick() { s.quick.Store(self(), true) }
+
+// self is the id of the goroutine.
+func self() string {
+	stack := make([]byte, 64)
+	return strings.Fields(string(stack[:runtime.Stack(stack, false)]))[1]
+}
+
+// slowly lets all others go first, before do and after it: if the call returns
+// meanwhile, it did not wait for this goroutine. There is no time in it: whoever
+// waits may hold a lock.
+func (s *slowness) slowly(call string, do func() error) error {
+	if slowed := s.slowed.Load(); slowed == nil || !strings.HasPrefix(call, *slowed) {
+		return do()
+	}
+	if _, quick := s.quick.Load(self()); quick {
+		return do()
+	}
+	words := call + learner()
+	defer s.letReturn(words)
+	s.letReturn(words)
+	return do()
+}
+
+func (s *slowness) letReturn(words string) {
+	for i := 0; i < 1000 && !s.gone.Load(); i++ {
+		runtime.Gosched()
+	}
+	if s.gone.Load() {
+		s.left.CompareAndSwap(nil, &words)
+	}
+}
+
+// afterwards says what call should have done.
+func afterwards(call string) string {
+	return "Want " + call + " to return after it. (If context.AfterFunc started it: when stop\nreturns false, the function runs, or will; stop does not wait for it.)"
+}
+
+// learner is the place in the learner's code that called a socket.
+func learner() string {
+	pc := make([]uintptr, 20)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(2, pc)])
+	for more := true; more; {
+		var f runtime.Frame
+		if f, more = frames.Next(); !strings.HasSuffix(f.File, "_test.go") && !strings.HasPrefix(f.Function, "runtime.") {
+			parts := strings.Split(f.File, "/")
+			return fmt.Sprintf(" at\n%s:%d", strings.Join(parts[max(0, len(parts)-4):], "/"), f.Line)
+		}
+	}
+	return ""
+}
+
+// oneAtATime has goroutines take turns until the test is over: a new one begins
+// when the others wait or let it.
+func oneAtATime(t *testing.T) {
+	before := runtime.GOMAXPROCS(1)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}
+
 // Exchange, and whom it asks.
 
 // Flags, in the third octet of a header.
@@ -2228,6 +2386,7 @@ type remote struct {
 
 	overUDP func(say func(...string)) // what it does when a datagram comes
 	overTCP func(conn net.Conn)       // and a query over TCP
+	slowness
 
 	mu    sync.Mutex
 	asked []string // over which networks
@@ -2335,7 +2494,9 @@ func (s *remote) ask(ctx context.Context) *call {
 	began := s.Elapsed()
 	s.Go(title, func() error {
 		defer close(c.done)
+		s.isQuick()
 		c.response, c.err = stream.Exchange(ctx, s.dial, s.addr, []byte(query))
+		s.gone.Store(true)
 		c.took = s.Elapsed() - began
 		return c.err
 	})
@@ -2357,7 +2518,31 @@ func (s *remote) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	if s.long != "" {
 		return longer{conn.(*memnet.PacketConn), s}, nil
 	}
+	if s.slowed.Load() != nil {
+		return dialled{conn, s}, nil
+	}
 	return conn, nil
+}
+
+// dialled is a socket whose Close and the like are slow.
+type dialled struct {
+	net.Conn
+	s *remote
+}
+
+func (d dialled) Read(b []byte) (int, error) {
+	d.s.isQuick()
+	return d.Conn.Read(b)
+}
+
+func (d dialled) Close() error { return d.s.slowly("the socket's Close", d.Conn.Close) }
+
+func (d dialled) SetDeadline(t time.Time) error {
+	return d.s.slowly("the socket's SetDeadline", func() error { return d.Conn.SetDeadline(t) })
+}
+
+func (d dialled) SetReadDeadline(t time.Time) error {
+	return d.s.slowly("the socket's SetReadDeadline", func() error { return d.Conn.SetReadDeadline(t) })
 }
 
 // longer is a socket on which remote's long arrives.

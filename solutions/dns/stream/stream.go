@@ -109,8 +109,7 @@ func Serve(ctx context.Context, ln net.Listener, handle Handler, limits Limits) 
 	defer conns.Wait()
 	defer cancel()
 	defer ln.Close()
-	stop := context.AfterFunc(ctx, func() { ln.Close() }) // wakes Accept
-	defer stop()
+	defer whenDone(ctx, func() { ln.Close() })() // wakes Accept
 
 	places := make(chan struct{}, limits.Conns) // one taken before Accept: the others wait in the kernel
 	var pause time.Duration
@@ -147,6 +146,21 @@ const (
 	maxPause = time.Second
 )
 
+// whenDone calls f when ctx is done, unless what it returns was called before;
+// that waits for f if it has begun.
+func whenDone(ctx context.Context, f func()) (end func()) {
+	over := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(over)
+		f()
+	})
+	return func() {
+		if !stop() { // it runs, or will
+			<-over
+		}
+	}
+}
+
 func wait(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -173,8 +187,7 @@ func newSession(conn net.Conn, handle Handler, limits Limits) *session {
 // serve answers queries until there are no more.
 func (s *session) serve(ctx context.Context) {
 	defer s.conn.Close()
-	stop := context.AfterFunc(ctx, func() { s.conn.Close() }) // wakes Read and Write
-	defer stop()
+	defer whenDone(ctx, func() { s.conn.Close() })() // wakes Read and Write
 	var queries sync.WaitGroup
 	defer queries.Wait()
 	for {
@@ -240,8 +253,7 @@ func exchange(ctx context.Context, dial Dial, network, server string, query []by
 		return nil, orCause(ctx, err)
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) // wakes Read and Write
-	defer stop()
+	defer whenDone(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })() // wakes Read and Write
 	if network == "udp" {
 		response, err = overUDP(conn, query)
 	} else {

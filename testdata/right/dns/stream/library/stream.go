@@ -145,14 +145,16 @@ func (p *peer) serve(ctx context.Context) {
 	p.idle = time.AfterFunc(p.limits.Idle, func() { p.SetReadDeadline(time.Unix(1, 0)) })
 	defer p.Close()
 	done := make(chan struct{})
-	defer close(done)
-	go func() {
+	var watch sync.WaitGroup
+	watch.Go(func() {
 		select {
 		case <-ctx.Done():
 			p.Close()
 		case <-done:
 		}
-	}()
+	})
+	defer watch.Wait()
+	defer close(done)
 	queue := make(chan []byte)
 	var workers sync.WaitGroup
 	for range p.limits.Queue {

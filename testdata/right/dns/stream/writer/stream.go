@@ -286,9 +286,15 @@ func fits(response, query []byte) bool {
 func with(ctx context.Context, dial Dial, network, server string, f func(net.Conn) error) error {
 	conn, err := dial(ctx, network, server)
 	if err == nil {
-		stop := context.AfterFunc(ctx, func() { conn.Close() })
+		closed := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() {
+			conn.Close()
+			close(closed)
+		})
 		err = f(conn)
-		stop()
+		if !stop() {
+			<-closed
+		}
 		conn.Close()
 	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {

@@ -1,28 +1,35 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/example/netkata/harness/internal/course"
 	"github.com/example/netkata/harness/wire"
 	"github.com/spf13/cobra"
+	"golang.org/x/net/http2"
 )
 
 func (a *app) explainCommand() *cobra.Command {
-	name := -1
+	name, as := -1, ""
 	cmd := &cobra.Command{
 		Use:   "explain FILE | HEX... | -",
-		Short: "Explain the bytes of a DNS message, field by field",
-		Long: `Explains a DNS message: each field at its offset, and where it stops making
-sense. The message is a file (binary, or annotated hex as in testdata), hex on
-the command line (spaces, colons and 0x do not matter), or standard input: -`,
+		Short: "Explain the bytes of a DNS or gRPC message, field by field",
+		Long: `Explains a message of DNS, of gRPC (behind its prefix of five bytes), of
+protobuf alone, or one side of an HTTP/2 connection from its first byte: each
+field at its offset, and where it stops making sense. What it is, it guesses;
+--as says so. The message is a file (binary, or annotated hex as in testdata),
+hex on the command line (spaces, colons and 0x do not matter), or standard
+input: -`,
 		Example: "  " + self + " explain 2a17 0100 0001 0000 0000 0000 00 0001 0001",
 		Args:    takes(1, -1, "a file, hex digits, or -"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -30,7 +37,10 @@ the command line (spaces, colons and 0x do not matter), or standard input: -`,
 			if err != nil {
 				return err
 			}
-			d := wire.DNS(msg)
+			d, err := dissect(msg, as)
+			if err != nil {
+				return err
+			}
 			if name >= 0 {
 				d = wire.DNSName(msg, name)
 			}
@@ -39,7 +49,37 @@ the command line (spaces, colons and 0x do not matter), or standard input: -`,
 		},
 	}
 	cmd.Flags().IntVar(&name, "name", -1, "explain the name at `OFFSET`, not a message")
+	cmd.Flags().StringVar(&as, "as", "", "what it is: "+strings.Join(slices.Sorted(maps.Keys(dissectors)), ", "))
 	return cmd
+}
+
+var dissectors = map[string]func([]byte) wire.Dissection{
+	"dns": wire.DNS, "grpc": wire.GRPC, "http2": wire.HTTP2, "protobuf": wire.Protobuf,
+}
+
+// dissect takes msg for what as says. Without a word it is DNS, unless that makes
+// no sense of it and something else does.
+func dissect(msg []byte, as string) (wire.Dissection, error) {
+	if as != "" {
+		of, ok := dissectors[as]
+		if !ok {
+			return wire.Dissection{}, fmt.Errorf("--as %s: want one of %s", as, strings.Join(slices.Sorted(maps.Keys(dissectors)), ", "))
+		}
+		return of(msg), nil
+	}
+	first := wire.DNS(msg)
+	if len(msg) == 0 || len(first.Faults) == 0 && first.Fields[len(first.Fields)-1].Section != "trailing octets" {
+		return first, nil
+	}
+	if bytes.HasPrefix(msg, []byte(http2.ClientPreface)) {
+		return wire.HTTP2(msg), nil // also where it is cut
+	}
+	for _, as := range []string{"http2", "grpc", "protobuf"} { // who is stricter, first
+		if d := dissectors[as](msg); len(d.Faults) == 0 {
+			return d, nil
+		}
+	}
+	return first, nil
 }
 
 // maxMessage is what a DNS message over TCP can be long; annotated hex takes
@@ -92,7 +132,7 @@ func readMessage(name string, r io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	if len(src) > maxMessage {
-		return nil, fmt.Errorf("%s: longer than any DNS message", name)
+		return nil, fmt.Errorf("%s: longer than what can be explained", name)
 	}
 	if !isText(src) {
 		return src, nil
@@ -109,8 +149,8 @@ func readMessage(name string, r io.Reader) ([]byte, error) {
 	return d.Msg, err
 }
 
-// isText says whether src is what people type, and so hex: a DNS message has
-// octets that are not, its counts above all.
+// isText says whether src is what people type, and so hex: a message has octets
+// that are not, the counts of DNS above all.
 func isText(src []byte) bool {
 	for _, c := range src {
 		if c < ' ' && c != '\n' && c != '\r' && c != '\t' {

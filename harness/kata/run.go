@@ -354,8 +354,14 @@ func (r *runner) quote(f *course.Failure) {
 	if f.Test != "" {
 		r.say("%s", bold(testName(f.Test))+ruleOf(f))
 	}
-	head, rest, _ := strings.Cut(f.Text, "\n") // where, and the title of the rule
-	r.say("%s", strings.TrimRight(wrap(0, head)+"\n"+rest, "\n"))
+	text := f.Text
+	if f.Kind == course.ByTest { // it begins with a place and the title of a rule
+		head, rest, more := strings.Cut(text, "\n")
+		if text = wrap(0, head); more {
+			text += "\n" + rest
+		}
+	}
+	r.say("%s", text)
 }
 
 var seed = regexp.MustCompile(`^(Fuzz\w*)/seed#(\d+)$`)

@@ -135,6 +135,9 @@ func (r *runner) further(k course.Kata, v course.Verdict) {
 	byRule := slices.Clone(v.Tests)
 	slices.SortStableFunc(byRule, func(a, b course.Result) int { return a.Rule - b.Rule })
 	for _, t := range byRule {
+		if outcome(t) == unready {
+			continue
+		}
 		for _, f := range t.Failures {
 			if f == v.First || f == v.Broke || meetsStub(f) {
 				continue

@@ -37,6 +37,7 @@ const (
 	typeA    = 1
 	typeAAAA = 28
 	typeANY  = 255
+	private  = 65280 // a type for private use, of which nothing is known
 	classIN  = 1
 	classCH  = 3
 )
@@ -71,7 +72,7 @@ func TestHeader(t *testing.T) {
 			binary.BigEndian.PutUint16(head, q.id)
 			binary.BigEndian.PutUint16(head[2:], qr|aa|tt.flags&rd)
 			if diff := wire.Diff(x.got[:headerLen], wire.DNSHeader(head)); diff != "" {
-				r.Fatalf("%s\n\nthe header of the query\n%s\n\nthat of the response\n%s", x, wire.DNSHeader(x.query[:headerLen]).Dump(), diff)
+				r.Fatalf("%s\n\nthe header of the query\n%s\nthat of the response\n%s", x, wire.DNSHeader(x.query[:headerLen]).Dump(), diff)
 			}
 		})
 	}
@@ -91,7 +92,7 @@ func TestQuestion(t *testing.T) {
 			binary.BigEndian.PutUint16(want[4:], 1)
 			want = append(want, q.question...)
 			if diff := wire.Diff(x.got[:min(len(want), len(x.got))], wire.DNS(want)); diff != "" {
-				r.Fatalf("%s\nThe question comes back as it was asked.\n\n%s\n\n%s", x, diff, x.asQuery())
+				r.Fatalf("%s\nThe question comes back as it was asked.\n\n%s\n%s", x, diff, x.asQuery())
 			}
 		})
 	}
@@ -253,6 +254,7 @@ var badQuestions = []struct {
 	{"a pointer forward", 1, func(d *draw.Data) string { return "\xc0\x12\x00\x01\x00\x01" + domain(d) }},
 	{"a pointer past the end", 1, text("\xff\xff\x00\x01\x00\x01")},
 	{"a pointer into the header, where a zero is", 1, text("\xc0\x06\x00\x01\x00\x01")},
+	{"a pointer to the last octet of the header, a zero", 1, text("\xc0\x0b\x00\x01\x00\x01")},
 	{"a label, and a pointer into the header", 1, func(d *draw.Data) string { return label(d.Word()) + "\xc0\x04\x00\x01\x00\x01" }},
 	{"a name of 256 octets", 1, func(d *draw.Data) string { return long(d, 256) + "\x00\x01\x00\x01" }},
 	{"a name of 511 octets", 1, func(d *draw.Data) string { return strings.Repeat("\x01x", 255) + "\x00\x00\x01\x00\x01" }},
@@ -306,6 +308,7 @@ func TestEDNS(t *testing.T) {
 		{"every flag but DO", only(1232), 0x7fff, text("")},
 		{"every flag, and an extended rcode", only(1232), 0xff00ffff, text("")},
 		{"an option that nobody knows", only(1232), 0, option},
+		{"an option of 260 octets, as padding has (RFC 8467)", only(1232), 0, text("\x00\x0c\x01\x04" + strings.Repeat("\x00", 260))},
 		{"three options", only(1232), do, func(d *draw.Data) string { return option(d) + "\x00\x03\x00\x00" + option(d) }},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
@@ -353,6 +356,13 @@ func TestRecords(t *testing.T) {
 		{"an OPT record among the authority records, and another where it belongs", func(d *draw.Data, q *asked) {
 			q.authorities, q.additionals = []string{opt(client, 0x10000, "")}, []string{opt(client, 0, "")}
 		}, true},
+		{"two OPT records among the answers, one with an owner and a cut option", func(d *draw.Data, q *asked) {
+			q.answers = []string{label(d.Word()) + opt(client, 0, "\x00\x0a\x00\x08"), opt(client, 0, "")}
+			q.additionals = []string{opt(client, 0, "")}
+		}, true},
+		{"an OPT record with half an option among the authority records", func(d *draw.Data, q *asked) {
+			q.authorities = []string{opt(client, do, option(d)+"\x00\x0a")}
+		}, false},
 		{"an A record of five octets", func(d *draw.Data, q *asked) {
 			q.additionals = []string{"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x00\x00\x05" + letters(d, 5)}
 		}, false},
@@ -403,6 +413,27 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// Data is nobody's business but that of who asked for it (RFC 3597, section 3).
+func TestSenselessData(t *testing.T) {
+	for _, rrtype := range []uint16{1, 2, 5, 6, 12, 13, 14, 15, 16, 28, 33, 35, 39, 46, 47, 50, 64, 65, 250, 255, 65280} {
+		t.Run("of type "+dns.Type(rrtype).String(), func(t *testing.T) {
+			r := rule.New(t, 9)
+			d := draw.From(r)
+			for _, data := range []string{
+				"", "\x00", "\x80", "\x3f", "\xff", // cut: a name, a string, numbers
+				"\xff\xff", "\xc0\x04", // pointers that lead to no name
+				"\x40" + letters(d, 64) + "\x00",
+				"\x00\x0a\xff\xff\xff", letters(d, 3), letters(d, d.Between(20, 300)),
+			} {
+				q, addr, ttl := ask(d, typeA, classIN), ipv4(d), ttl(d)
+				odd := resource("\xc0\x0c", rrtype, data)
+				q.answers, q.authorities, q.additionals = []string{odd}, []string{odd}, []string{odd}
+				send(r, q.octets(), addr, ttl).mustBe(r, q.reply(aa, record(addr, ttl), ""))
+			}
+		})
+	}
+}
+
 // badRecords are counts of the three sections, and what stands behind the
 // question, at offset at.
 var badRecords = []struct {
@@ -430,6 +461,22 @@ var badRecords = []struct {
 	}},
 	{"an owner that is a pointer past the end", [3]uint16{0, 0, 1}, func(d *draw.Data, _ int) string { return rr(d, "\xff\xff") }},
 	{"an owner that is a pointer into the header, where a zero is", [3]uint16{0, 0, 1}, func(d *draw.Data, _ int) string { return rr(d, "\xc0\x04") }},
+	{"an owner that is a pointer to the last octet of the header, a zero", [3]uint16{1, 0, 0}, func(d *draw.Data, _ int) string { return rr(d, "\xc0\x0b") }},
+	{"an owner that leads to a pointer forward, to a name", [3]uint16{1, 0, 1}, led(0, func(at int) string { return pointer(at+2) + "\x01a\x00" })},
+	{"an owner that leads to a label whose pointer leads into it, to a name", [3]uint16{1, 1, 0}, led(0, func(at int) string { return "\x03\x01a\x00" + pointer(at+1) })},
+	{"an owner that leads to a pointer into the header, where a zero is", [3]uint16{1, 0, 1}, led(0, func(int) string { return "\xc0\x04" })},
+	{"an owner that leads to a label whose pointer leads to it", [3]uint16{1, 0, 1}, led(0, func(at int) string { return "\x01a" + pointer(at) })},
+	{"an owner that leads to two labels, and back to the second", [3]uint16{1, 1, 0}, led(0, func(at int) string { return "\x01a\x01b" + pointer(at+2) })},
+	{"an owner that leads to a pointer to itself", [3]uint16{1, 1, 0}, led(0, pointer)},
+	{"an owner that leads to two pointers to each other", [3]uint16{1, 0, 1}, led(2, func(at int) string { return pointer(at+2) + pointer(at) })},
+	{"an owner that leads to a label of type 01", [3]uint16{1, 0, 1}, led(0, func(int) string { return "\x41" + strings.Repeat("a", 65) + "\x00" })},
+	{"an owner that leads to an octet 80, and a zero", [3]uint16{1, 1, 0}, led(0, func(int) string { return "\x80\x00" })},
+	{"an owner that leads to a label, and an octet 40", [3]uint16{1, 0, 1}, led(0, func(int) string { return "\x01a\x40\x00" })},
+	{"an owner that leads to a label which is longer than the query", [3]uint16{1, 0, 1}, led(0, func(int) string { return "\x3fa" })},
+	{"an owner that leads to a label which is all the rest of the query", [3]uint16{1, 0, 1}, func(_ *draw.Data, at int) string {
+		rest := pointer(at+11) + resource("", 16, "")
+		return resource("\x00", private, string([]byte{byte(len(rest))})) + rest
+	}},
 	{"an owner with a label of type 01", [3]uint16{0, 0, 1}, func(d *draw.Data, _ int) string { return rr(d, "\x41"+letters(d, 65)+"\x00") }},
 	{"an owner with a label of type 10", [3]uint16{1, 0, 0}, func(d *draw.Data, _ int) string { return rr(d, "\x80"+letters(d, 128)+"\x00") }},
 	{"an owner of 256 octets", [3]uint16{0, 0, 1}, func(d *draw.Data, _ int) string { return rr(d, long(d, 256)) }},
@@ -455,8 +502,18 @@ var badRecords = []struct {
 		o := option(d)
 		return opt(1232, 0, o+o[:len(o)-1])
 	}},
+	{"an option of 260 octets, of which four are there", [3]uint16{0, 0, 1}, func(*draw.Data, int) string { return opt(1232, 0, "\xfd\xe9\x01\x04abcd") }},
 	{"an option without its length", [3]uint16{0, 0, 1}, func(*draw.Data, int) string { return opt(1232, 0, "\x00\x0a") }},
 	{"an octet behind the last option", [3]uint16{0, 0, 1}, func(d *draw.Data, _ int) string { return opt(1232, 0, option(d)+"\x00") }},
+}
+
+// led returns two records: the data of the first is a trap that knows where it
+// stands, and the second's owner is a pointer to that octet of it.
+func led(to int, trap func(at int) string) func(*draw.Data, int) string {
+	return func(d *draw.Data, at int) string {
+		at += len(resource("\x00", private, ""))
+		return resource("\x00", private, trap(at)) + rr(d, pointer(at+to))
+	}
 }
 
 // Counts, names and lengths that lie (RFC 9267; RFC 6891, section 6.1.1).
@@ -723,7 +780,7 @@ func (x exchange) String() string { return fmt.Sprintf("Answer(query, %v, %d)", 
 func (x exchange) asQuery() string { return "the query\n" + wire.DNS(x.query).Dump() }
 
 func (x exchange) both() string {
-	return "the response\n" + wire.DNS(x.got).Dump() + "\n\n" + x.asQuery()
+	return "the response\n" + wire.DNS(x.got).Dump() + "\n" + x.asQuery()
 }
 
 // mustRespond fails the test if there is no response, or less than a header.
@@ -744,10 +801,12 @@ func (x exchange) mustBe(r *rule.R, want []byte) {
 	switch {
 	case bytes.Equal(x.got, want):
 	case len(want) == headerLen && !bytes.Equal(x.got[:headerLen], want):
-		r.Fatalf("%s\nreturned %d octets: want a header alone, with rcode %d\n\nthe header\n%s\n\n%s", x, len(x.got), want[3]&0xf,
+		r.Fatalf("%s\nreturned %d octets: want a header alone, with rcode %d\n\nthe header\n%s\n%s", x, len(x.got), want[3]&0xf,
 			wire.Diff(x.got[:headerLen], wire.DNSHeader(want)), x.asQuery())
 	default:
-		r.Fatalf("%s\n\n%s\n\n%s", x, wire.Diff(x.got, wire.DNS(want)), x.asQuery())
+		d := wire.DNS(x.query)
+		d.Faults = nil // nothing that matters here, or there would be no such response
+		r.Fatalf("%s\n\n%s\nthe query\n%s", x, wire.Diff(x.got, wire.DNS(want)), d.Dump())
 	}
 }
 
@@ -884,10 +943,17 @@ func option(d *draw.Data) string {
 	return string([]byte{0xfd, byte(d.Between(0xe9, 0xff)), 0, byte(n)}) + letters(d, n)
 }
 
+// resource is a record of class IN.
+func resource(owner string, rrtype uint16, data string) string {
+	b := binary.BigEndian.AppendUint16([]byte(owner), rrtype)
+	b = append(b, "\x00\x01\x00\x00\x00\x3c"...)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(data)))
+	return string(b) + data
+}
+
 // rr draws a TXT record of that owner, of a few octets.
 func rr(d *draw.Data, owner string) string {
-	n := d.Between(1, 20)
-	return owner + "\x00\x10\x00\x01\x00\x00\x00\x3c\x00" + string([]byte{byte(n + 1), byte(n)}) + letters(d, n)
+	return resource(owner, 16, label(letters(d, d.Between(1, 20))))
 }
 
 func pointer(to int) string { return string([]byte{0xc0 | byte(to>>8), byte(to)}) }

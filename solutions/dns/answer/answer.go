@@ -14,8 +14,8 @@ import (
 const Size = 1232
 
 // Answer returns the response to query: the address of every name is addr, for
-// ttl seconds, of which there are 1<<31 - 1 at most (RFC 2181, section 8). The
-// zero Addr is no address; a zone in it means nothing here.
+// ttl seconds; callers pass 1<<31 - 1 at most (RFC 2181, section 8). The zero
+// Addr is no address; a zone in it means nothing here.
 //
 // ok is false, and the response nil, where silence is the answer.
 //

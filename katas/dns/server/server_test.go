@@ -234,6 +234,7 @@ func TestSlow(t *testing.T) {
 	bubble.Run(t, 6, func(b *bubble.B) {
 		const slow = 16
 		s := prepare(b)
+		s.Net.Describe = brief
 		wait, letGo := s.gate()
 		s.handle = func(b, query []byte) ([]byte, bool) {
 			if strings.HasPrefix(string(query), "slow") {
@@ -257,6 +258,55 @@ func TestSlow(t *testing.T) {
 		if heard := append(late, astray...); len(heard) < slow {
 			s.Fatalf("%d handlers were slow: they waited for a minute, and then returned. Ann, who had\nasked all of them, got %d responses.\nWant %d: late, but not lost.\n\n%s", slow, len(heard), slow, s.state())
 		}
+	})
+}
+
+// More slow handlers than most servers let work at a time: who finds no place has
+// to wait for one, here or in the kernel (RFC 1035, section 4.2.1).
+func TestCrowd(t *testing.T) {
+	bubble.Run(t, 6, func(b *bubble.B) {
+		const atWork, more = 17, 230 // as many as must have a place, and what the sockets' queues hold
+		s := prepare(b)
+		s.Net.Describe = brief
+		wait, letGo := s.gate()
+		s.handle = func([]byte, []byte) ([]byte, bool) { // what it is given is rule 7
+			<-wait
+			return []byte("re: slow"), true
+		}
+		s.begin(s.ctx)
+		ann := s.client("Ann")
+		for range atWork {
+			ann.ask("slow")
+		}
+		for range more {
+			ann.send("slow")
+		}
+		s.pass(time.Minute)
+		letGo()
+		if asked, heard := ann.take(); len(heard) != len(asked) {
+			s.Fatalf("%d queries came, whose handlers waited for a minute, and then all returned.\nResponses: %d.\nWant %d: while there is no place for another handler, a query has to wait until\nthere is one, here or in the kernel. Who cannot take one does not call ReadFrom.\n\n%s", len(asked), len(heard), len(asked), s.state())
+		}
+	})
+}
+
+// Two clients, all of whose queries are there before Serve looks. They are the
+// same, so it does not matter here whose octets a handler sees (RFC 2181, section
+// 4.2).
+func TestSendersAtOnce(t *testing.T) {
+	oneAtATime(t)
+	bubble.Run(t, 2, func(b *bubble.B) {
+		const each = 8
+		s := prepare(b)
+		s.Net.Describe = brief
+		s.handle = func([]byte, []byte) ([]byte, bool) { return []byte("re: Who am I?"), true }
+		ann, bob := s.client("Ann"), s.client("Bob")
+		for _, c := range []*client{ann, bob} {
+			for range each {
+				c.send("Who am I?")
+			}
+		}
+		s.begin(s.ctx)
+		s.mustAnswerAll(ann, bob)
 	})
 }
 
@@ -289,6 +339,7 @@ func TestFifty(t *testing.T) {
 	oneAtATime(t)
 	bubble.Run(t, 7, func(b *bubble.B) {
 		s := prepare(b)
+		s.Net.Describe = brief
 		s.slow.Store(true)
 		wait, letGo := s.gate()
 		s.handle = func(b, query []byte) ([]byte, bool) {
@@ -316,6 +367,7 @@ func TestScribble(t *testing.T) {
 	oneAtATime(t)
 	bubble.Run(t, 7, func(b *bubble.B) {
 		s := start(b, nil)
+		s.Net.Describe = brief
 		s.handle = func(b, query []byte) ([]byte, bool) {
 			asked := string(query)
 			s.mustBeApart(b, query)
@@ -339,11 +391,11 @@ func TestScribble(t *testing.T) {
 // query itself (net, PacketConn).
 func TestSending(t *testing.T) {
 	for _, tt := range []struct {
-		why    string
-		handle server.Handler
+		why, memory string
+		handle      server.Handler
 	}{
-		{"they stand in b", echo},
-		{"they stand in query", func(_, query []byte) ([]byte, bool) {
+		{"they stand in b", "b", echo},
+		{"they stand in query", "query", func(_, query []byte) ([]byte, bool) {
 			copy(query, "re: ")
 			return query, true
 		}},
@@ -352,6 +404,8 @@ func TestSending(t *testing.T) {
 			oneAtATime(t)
 			bubble.Run(t, 7, func(b *bubble.B) {
 				s := start(b, tt.handle)
+				s.Net.Describe = brief
+				s.cause = "Until WriteTo has returned, nobody else may write to where a response stands;\nhere that is " + tt.memory + ". What goes back to a pool sooner, or to ReadFrom, or to the\nnext handler, is written to while it is being sent."
 				s.slow.Store(true)
 				ann := s.client("Ann")
 				letGo := s.holdWrites()
@@ -376,6 +430,7 @@ func TestSending(t *testing.T) {
 func TestReady(t *testing.T) {
 	bubble.Run(t, 7, func(b *bubble.B) {
 		s := prepare(b)
+		s.Net.Describe = brief
 		wait, letGo := s.gate()
 		ready := append(make([]byte, 0, 100), "re: a frequent query"...)
 		s.handle = func(b, query []byte) ([]byte, bool) {
@@ -592,7 +647,11 @@ func TestReadFails(t *testing.T) {
 			s.pass(10 * time.Second)
 			s.mustServe()
 			if n, readers := s.calls.Load(), max(1, s.most.Load()); n > 250*readers {
-				s.Fatalf("ReadFrom failed for 10s, and was called %d times, by up to %d goroutines.\nWant 250 at most for each of them: a pause after each failure.", n, readers)
+				by := "one goroutine.\nWant 250 at most"
+				if readers > 1 {
+					by = fmt.Sprintf("up to %d goroutines.\nWant 250 at most for each of them", readers)
+				}
+				s.Fatalf("ReadFrom failed for 10s, and was called %d times, by %s: a pause after each failure.", n, by)
 			}
 			if longest := time.Duration(s.gap.Load()); longest > time.Second {
 				s.Fatalf("ReadFrom failed for 10s, and was called %d times, once after a pause of %v.\nWant none longer than a second: queries wait.", s.calls.Load(), longest)
@@ -725,6 +784,7 @@ func TestStop(t *testing.T) {
 	t.Run("while more handlers are at work than there may be", func(t *testing.T) {
 		bubble.Run(t, 13, func(b *bubble.B) {
 			s := prepare(b)
+			s.Net.Describe = brief
 			wait, letGo := s.gate()
 			s.handle = func(b, query []byte) ([]byte, bool) {
 				<-wait
@@ -858,7 +918,7 @@ func TestStopLoopback(t *testing.T) {
 		}
 		cancel()
 		// Should Serve never return, the report has this name in it.
-		if err := l.Go("the test, which has cancelled ctx", serve.Wait).Wait(); err != nil {
+		if err := l.Go("Serve, whose ctx is done,", serve.Wait).Wait(); err != nil {
 			l.Fatalf("ctx was done\nServe(ctx, pc, handle) returned %s\nwant                            nil", name(err))
 		}
 		if !pc.closed.Load() {
@@ -908,7 +968,7 @@ func TestDig(t *testing.T) {
 			}
 		}
 		cancel()
-		if err := l.Go("the test, which has cancelled ctx", call.Wait).Wait(); err != nil {
+		if err := l.Go("Serve, whose ctx is done,", call.Wait).Wait(); err != nil {
 			l.Fatalf("ctx was done\nServe(ctx, pc, handle) returned %s\nwant                            nil", name(err))
 		}
 	})
@@ -1023,11 +1083,15 @@ type serving struct {
 	handled atomic.Int64           // calls of it
 	damage  atomic.Pointer[string] // what a handler found changed that was its own
 	overlap atomic.Pointer[string] // how its b and query were the same memory
+	cause   string                 // why responses may be wrong, in this test
 
 	call     *bubble.Call
 	over     chan struct{} // closed when Serve is over
 	returned time.Duration // when that was
 }
+
+// overwritten is the most likely reason for wrong responses.
+const overwritten = "ReadFrom uses the whole buffer that it is given, from the moment it is called.\nWhat still stands in it of the query before is lost to whoever is not done. The\nsame goes for memory in which responses are made, until they are sent."
 
 // start calls Serve, with a context that stop cancels.
 func start(b *bubble.B, handle server.Handler) *serving {
@@ -1050,7 +1114,7 @@ func prepare(b *bubble.B) *serving {
 	b.Net.Name(pc.LocalAddr(), "you")
 	b.Net.Name(kernel.LocalAddr(), "kernel")
 	b.Net.Describe = describe
-	s := &serving{B: b, kernel: kernel, over: make(chan struct{})}
+	s := &serving{B: b, kernel: kernel, over: make(chan struct{}), cause: overwritten}
 	s.socket = &socket{PacketConn: pc, longest: 1000, fatalf: b.Fatalf, note: b.Net.Note, elapsed: b.Elapsed, kernel: kernel.LocalAddr().String()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	b.Cleanup(func() {
@@ -1242,6 +1306,18 @@ func describe(payload []byte) string {
 	return ""
 }
 
+// brief is describe where there are many queries of a kind: equal lines of the
+// transcript are drawn once.
+func brief(payload []byte) string {
+	switch text := string(payload); {
+	case strings.HasPrefix(text, re):
+		return "a response"
+	case strings.HasPrefix(text, "slow"):
+		return "a slow query"
+	}
+	return "a query"
+}
+
 // constant is how Go code calls an error of the kernel.
 func constant(err syscall.Errno) string {
 	for name, e := range map[string]syscall.Errno{
@@ -1423,40 +1499,70 @@ func (s *serving) mustAnswerAll(clients ...*client) {
 // nothing else.
 func (s *serving) mustAnswer(clients []*client, want [][]string) {
 	s.T().Helper()
-	var missing, others []string
 	all := 0
+	missing, others := make([][]string, len(clients)), make([][]string, len(clients))
 	for i, c := range clients {
 		_, heard := c.take()
 		all += len(want[i])
-		for _, response := range want[i] {
-			if j := slices.Index(heard, response); j >= 0 {
-				heard = slices.Delete(heard, j, j+1)
-			} else {
-				missing = append(missing, response)
-			}
-		}
-		others = append(others, heard...)
-	}
-	damage, overlap := s.damage.Load(), s.overlap.Load()
-	if len(missing) == 0 && len(others) == 0 && damage == nil && overlap == nil {
-		return
+		missing[i], others[i] = without(want[i], heard)
 	}
 	text := fmt.Sprintf("%d queries came.\n", all)
-	if len(missing) > 0 {
-		text += fmt.Sprintf("Not sent: %d of the responses, for example %s.\n", len(missing), quote(missing[0]))
+	astray := 0
+	for i, c := range clients {
+		for j, other := range clients {
+			left, rest := without(missing[i], others[j])
+			if n := len(missing[i]) - len(left); n > 0 {
+				text += fmt.Sprintf("Sent to %s: %d of the responses to %s, for example %s.\n", other.name, n, c.name, quote(common(missing[i], others[j])))
+				astray += n
+			}
+			missing[i], others[j] = left, rest
+		}
 	}
-	if len(others) > 0 {
-		text += fmt.Sprintf("Sent instead: %d others, for example %s.\n", len(others), quote(others[len(others)-1]))
+	damage, overlap := s.damage.Load(), s.overlap.Load()
+	lost, wrong := slices.Concat(missing...), slices.Concat(others...)
+	if astray == 0 && len(lost) == 0 && len(wrong) == 0 && damage == nil && overlap == nil {
+		return
+	}
+	if len(lost) > 0 {
+		text += fmt.Sprintf("Not sent: %d of the responses, for example %s.\n", len(lost), quote(lost[0]))
+	}
+	if len(wrong) > 0 {
+		text += fmt.Sprintf("Sent instead: %d others, for example %s.\n", len(wrong), quote(wrong[len(wrong)-1]))
 	}
 	switch {
 	case overlap != nil:
 		s.Fatalf("%s\n%s", text, *overlap)
 	case damage != nil:
 		text += "\n" + *damage + "\n"
-	case len(others) == 0:
+	case astray > 0 && len(wrong) == 0:
+		s.Fatalf("%s\nWant each sent to whoever asked (rule 2). An address has to be kept with its query,\nand not where that of the next one is written.", text)
+	case len(wrong) == 0:
 		s.Fatalf("%s\n%s", text, s.state())
 	}
-	s.Fatalf("%s\nReadFrom uses the whole buffer that it is given, from the moment it is called.\nWhat still stands in it of the query before is lost to whoever is not done. The\nsame goes for memory in which responses are made, until they are sent.", text)
+	s.Fatalf("%s\n%s", text, s.cause)
+}
+
+// without returns what of all is not in part, and what of part is not in all.
+func without(all, part []string) (left, rest []string) {
+	rest = slices.Clone(part)
+	for _, text := range all {
+		if i := slices.Index(rest, text); i >= 0 {
+			rest = slices.Delete(rest, i, i+1)
+		} else {
+			left = append(left, text)
+		}
+	}
+	return left, rest
+}
+
+// common returns the first of a that is also in b.
+func common(a, b []string) string {
+	for _, text := range a {
+		if slices.Contains(b, text) {
+			return text
+		}
+	}
+	return ""
 }
 
 // socket is what Serve is given: a socket that fails when the test wants it to.

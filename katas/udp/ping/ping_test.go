@@ -76,6 +76,19 @@ func TestProbes(t *testing.T) {
 			c.mustReport(1, ping.Report{Sent: 3, RTTs: times{ms, 2 * ms, slow}})
 		})
 	})
+	t.Run("a WriteTo that takes a while", func(t *testing.T) {
+		bubble.Run(t, 1, func(b *bubble.B) {
+			s := start(b)
+			takes, rtts := s.ms(10, 30), times{s.ms(1, 30), s.ms(1, 30), s.ms(1, 30)}
+			s.answer(each(rtts)...)
+			s.writesTake(takes)
+			c := s.run(b.Context(), ping.Config{Count: 3, Interval: 100 * ms, Timeout: 90 * ms})
+			for i := range rtts {
+				rtts[i] += takes
+			}
+			c.mustReport(1, ping.Report{Sent: 3, RTTs: rtts})
+		})
+	})
 }
 
 // Moments at which probes are sent (iputils/iputils#522).
@@ -104,16 +117,21 @@ func TestSchedule(t *testing.T) {
 				}
 				s.reply = func(q *probe) { q.back(after...) }
 				if tt.writing > 0 {
-					takes := time.Duration(tt.writing) * config.Interval / 1000
-					s.conn.write = func(n int) error {
-						b.Net.Note("your WriteTo of probe %d begins; it takes %v", n, takes)
-						<-time.After(takes)
-						return nil
-					}
+					s.writesTake(time.Duration(tt.writing) * config.Interval / 1000)
 				}
 				s.run(b.Context(), config).mustSend(config.Count)
 			})
 		})
+	}
+}
+
+// writesTake has each WriteTo take so long, and send then. No answer may come and
+// no Timeout may pass meanwhile: whoever writes may hold a lock.
+func (s *path) writesTake(d time.Duration) {
+	s.conn.write = func(n int) error {
+		s.Net.Note("your WriteTo of probe %d begins; it takes %v", n, d)
+		<-time.After(d)
+		return nil
 	}
 }
 
@@ -148,6 +166,17 @@ func TestTimeout(t *testing.T) {
 			})
 		})
 	}
+	t.Run("a WriteTo that takes a while", func(t *testing.T) {
+		bubble.Run(t, 3, func(b *bubble.B) {
+			s := start(b)
+			takes := s.ms(10, 30)
+			s.answer(times{20 * ms}, times{}, times{79*ms - takes}, times{80*ms - takes}, times{20 * ms})
+			s.writesTake(takes)
+			c := s.run(b.Context(), ping.Config{Count: 5, Interval: interval, Timeout: timeout})
+			c.mustReport(3, ping.Report{Sent: 5, RTTs: times{takes + 20*ms, 79 * ms, takes + 20*ms}, Lost: 2})
+			c.mustTakeAll()
+		})
+	})
 	t.Run("drawn", func(t *testing.T) {
 		bubble.Run(t, 3, func(b *bubble.B) {
 			s := start(b)
@@ -493,6 +522,7 @@ func TestNoAnswer(t *testing.T) {
 		bubble.Run(t, 9, func(b *bubble.B) {
 			s := start(b)
 			const runs = 40
+			b.Net.Describe = func([]byte) string { return "a probe" } // of all: what counts is below
 			for range runs {
 				s.run(b.Context(), ping.Config{Count: 1, Interval: ms, Timeout: ms}).mustReport(9, ping.Report{Sent: 1, Lost: 1})
 				s.reopen()
@@ -840,14 +870,18 @@ func TestBorrowed(t *testing.T) {
 
 // noteDeadline has the transcript say which deadline is set.
 func (s *path) noteDeadline(t time.Time) {
-	words := "you set a deadline for reading in the past"
+	s.Net.Note("%s", deadlineFor("reading", s.Elapsed(), t))
+}
+
+// deadlineFor says which deadline is set at that time.
+func deadlineFor(what string, now time.Duration, t time.Time) string {
 	switch left := time.Until(t); {
 	case t.IsZero():
-		words = "you lift the deadline for reading"
+		return "you lift the deadline for " + what
 	case left >= 0:
-		words = "you set the deadline for reading to " + (s.Elapsed() + left).String()
+		return fmt.Sprintf("you set the deadline for %s to %v", what, now+left)
 	}
-	s.Net.Note("%s", words)
+	return "you set a deadline for " + what + " in the past"
 }
 
 // Any weather, there and back, to the nanosecond (RFC 768).
@@ -1014,7 +1048,7 @@ func start(b *bubble.B) *path {
 	b.Net.Describe = describe
 	s := &path{B: b, peer: listen(b, "127.0.0.1:7")}
 	s.addr = s.peer.LocalAddr()
-	s.conn = &socket{PacketConn: listen(b, "127.0.0.1:40001"), clock: b.Elapsed}
+	s.conn = &socket{PacketConn: listen(b, "127.0.0.1:40001"), net: b.Net, clock: b.Elapsed}
 	b.Net.Name(s.addr, "peer")
 	b.Net.Name(s.conn.LocalAddr(), "you")
 	s.reply = func(q *probe) {
@@ -1082,6 +1116,7 @@ func (s *path) cancelledAfter(d time.Duration) context.Context {
 // the test can meddle with its calls.
 type socket struct {
 	*memnet.PacketConn
+	net   *memnet.Network
 	clock func() time.Duration
 	write func(n int) error                                            // before datagram n is sent
 	read  func(n int, from net.Addr, err error) (int, net.Addr, error) // after a ReadFrom
@@ -1097,6 +1132,7 @@ type sent struct {
 	at  time.Duration
 	msg []byte
 	to  string
+	err error // that the test has not made
 }
 
 func (c *socket) ReadFrom(b []byte) (int, net.Addr, error) {
@@ -1108,13 +1144,20 @@ func (c *socket) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 func (c *socket) WriteTo(b []byte, addr net.Addr) (int, error) {
-	number := c.note(sent{c.clock(), bytes.Clone(b), addr.String()})
+	number := c.note(sent{at: c.clock(), msg: bytes.Clone(b), to: addr.String()})
 	if c.write != nil {
 		if err := c.write(number); err != nil {
 			return 0, err
 		}
 	}
-	return c.PacketConn.WriteTo(b, addr)
+	n, err := c.PacketConn.WriteTo(b, addr)
+	if err != nil {
+		c.net.Note("your WriteTo of probe %d fails: %v", number, err)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.sent[number].err = err
+	}
+	return n, err
 }
 
 // note notes what is sent, and returns its number.
@@ -1133,7 +1176,18 @@ func (c *socket) allSent() []sent {
 }
 
 func (c *socket) SetReadDeadline(t time.Time) error { return c.set(t, c.PacketConn.SetReadDeadline) }
-func (c *socket) SetDeadline(t time.Time) error     { return c.set(t, c.PacketConn.SetDeadline) }
+func (c *socket) SetDeadline(t time.Time) error {
+	c.noteWriting(t)
+	return c.set(t, c.PacketConn.SetDeadline)
+}
+
+func (c *socket) SetWriteDeadline(t time.Time) error {
+	c.noteWriting(t)
+	return c.PacketConn.SetWriteDeadline(t)
+}
+
+// noteWriting has the transcript say which deadline for writing is set.
+func (c *socket) noteWriting(t time.Time) { c.net.Note("%s", deadlineFor("writing", c.clock(), t)) }
 
 func (c *socket) set(t time.Time, set func(time.Time) error) error {
 	if c.deadline != nil {
@@ -1199,8 +1253,23 @@ func (c *call) mustReport(upTo int, want ping.Report) {
 func (c *call) mustBe(upTo int, want ping.Report) {
 	c.T().Helper()
 	if words := differences(upTo, c.report, want); words != "" {
-		c.Fatalf("%s\nreturned a report that is not what has happened\n\n%s", c.title, words)
+		c.Fatalf("%s\nreturned a report that is not what has happened\n\n%s%s", c.title, words, c.causes())
 	}
+}
+
+// causes says what else is wrong that may explain a report: the first probe that
+// was not sent when it was due, or not at all.
+func (c *call) causes() string {
+	for i, sent := range c.sent() {
+		took := sent.at - c.began
+		switch {
+		case sent.err != nil:
+			return fmt.Sprintf("\nProbe %d did not go out: your WriteTo failed (%v).\n", i, sent.err)
+		case took != c.due(i):
+			return fmt.Sprintf("\nProbe %d was sent after %v, and was due after %v: see rule 2.\n", i, took, c.due(i))
+		}
+	}
+	return ""
 }
 
 // mustTakeAll wants Run to have taken as long as it needs.
@@ -1334,12 +1403,27 @@ func differences(upTo int, got, want ping.Report) string {
 	row(4, "Duplicates", got.Duplicates == want.Duplicates, got.Duplicates, want.Duplicates)
 	row(5, "Reordered", got.Reordered == want.Reordered, got.Reordered, want.Reordered)
 	row(6, "Jitter", (got.Jitter-want.Jitter).Abs() <= time.Microsecond, got.Jitter, want.Jitter)
+	const most = 6 // of those that are right, and of those that are not
+	right, wrong := 0, 0
 	for i := range max(len(got.RTTs), len(want.RTTs)) {
 		g, w := nth(got.RTTs, i), nth(want.RTTs, i)
-		row(1, fmt.Sprintf("RTTs[%d]", i), g == w, g, w)
+		if g == w {
+			right++
+		} else {
+			wrong++
+		}
+		if g == w && right <= most || g != w && wrong <= most {
+			row(1, fmt.Sprintf("RTTs[%d]", i), g == w, g, w)
+		}
 	}
 	if !differ {
 		return ""
+	}
+	if right > most {
+		fmt.Fprintf(&b, "  … and %d more RTTs as wanted\n", right-most)
+	}
+	if wrong > most {
+		fmt.Fprintf(&b, "  … and %d more RTTs not as wanted\n", wrong-most)
 	}
 	return b.String()
 }

@@ -1,0 +1,1203 @@
+package lifecycle_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/example/netkata/harness/bubble"
+	"github.com/example/netkata/harness/grpctest"
+	"github.com/example/netkata/harness/loopback"
+	"github.com/example/netkata/katas/grpc/lifecycle"
+	podsv1 "github.com/example/netkata/pb/pods/v1"
+)
+
+const (
+	grace   = 30 * time.Second
+	service = "netkata.pods.v1.PodService"
+	get     = "/" + service + "/GetPod"
+	watch   = "/" + service + "/WatchPods"
+)
+
+// Two calls, and a minute in between (grpc-go, Server.Serve).
+func TestServe(t *testing.T) {
+	bubble.Run(t, 1, func(b *bubble.B) {
+		s := start(b, grace, handlers{"three": func(_ context.Context, send func()) error {
+			for range 3 {
+				send()
+			}
+			return nil
+		}})
+		c := s.dial("ann")
+		c.mustGet("web-0")
+		s.pass(time.Minute)
+		s.mustServe()
+		if o := c.watch("three").outcome(); !o.is(codes.OK) || o.heard != 3 {
+			s.Fatalf("%s\nWatchPods, whose handler sends 3 messages and returns nil,\n%s\nwant OK, messages: 3", s.title(), o)
+		}
+		if n := s.registered.Load(); n != 1 {
+			s.Fatalf("%s\ncalled Register %d times, want once", s.title(), n)
+		}
+	})
+}
+
+// What probes and balancers ask (gRPC, Health Checking).
+func TestHealth(t *testing.T) {
+	bubble.Run(t, 2, func(b *bubble.B) {
+		s := start(b, grace, nil)
+		c := s.dial("the probe")
+		for _, name := range []string{"", service} {
+			c.mustBe(name, healthv1.HealthCheckResponse_SERVING)
+			w := c.watchHealth(name)
+			w.mustHave(healthv1.HealthCheckResponse_SERVING)
+		}
+		_, err := healthv1.NewHealthClient(c.cc).Check(b.Context(), &healthv1.HealthCheckRequest{Service: "no.such.Service"})
+		if status.Code(err) != codes.NotFound {
+			s.Fatalf("%s\nHealth/Check of the service \"no.such.Service\" = %s\nwant NotFound: nothing of that name is registered", s.title(), grpctest.Status(err))
+		}
+	})
+}
+
+// What grpcurl asks (gRPC, Server Reflection Protocol).
+func TestReflection(t *testing.T) {
+	bubble.Run(t, 3, func(b *bubble.B) {
+		s := start(b, grace, nil)
+		c := s.dial("grpcurl")
+		answer := c.reflect(&reflectionv1.ServerReflectionRequest{
+			MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{},
+		})
+		var names []string
+		for _, x := range answer.GetListServicesResponse().GetService() {
+			names = append(names, x.GetName())
+		}
+		for _, want := range []string{service, "grpc.health.v1.Health"} {
+			if !slices.Contains(names, want) {
+				s.Fatalf("%s\nreflection lists %q\nwant %q among them", s.title(), names, want)
+			}
+		}
+		answer = c.reflect(&reflectionv1.ServerReflectionRequest{
+			MessageRequest: &reflectionv1.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: service},
+		})
+		if files := fileNames(answer); !slices.Contains(files, "netkata/pods/v1/pods.proto") {
+			s.Fatalf("%s\nreflection, asked for the file that %s is in, has %q\nwant netkata/pods/v1/pods.proto among them", s.title(), service, files)
+		}
+	})
+}
+
+// fileNames are those of the files of an answer.
+func fileNames(answer *reflectionv1.ServerReflectionResponse) []string {
+	var names []string
+	for _, src := range answer.GetFileDescriptorResponse().GetFileDescriptorProto() {
+		var file descriptorpb.FileDescriptorProto
+		if err := proto.Unmarshal(src, &file); err != nil {
+			names = append(names, err.Error())
+			continue
+		}
+		names = append(names, file.GetName())
+	}
+	return names
+}
+
+// secret is what handlers panic with: not for clients.
+const secret = "the password is swordfish"
+
+// Handlers that panic (grpc-go #441).
+func TestPanic(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		call func(c *client) *call
+		sent int // messages before the panic
+	}{
+		{"a unary one", func(c *client) *call { return c.get("panic") }, 0},
+		{"a streaming one", func(c *client) *call { return c.watch("panic") }, 2},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 4, func(b *bubble.B) {
+				s := start(b, grace, handlers{
+					"panic": func(_ context.Context, send func()) error {
+						for range tt.sent {
+							send()
+						}
+						panic("rule 4: this handler panics on purpose: " + secret)
+					},
+					"stays": untilCancelled,
+				})
+				other := s.dial("bob").watch("stays")
+				c := s.dial("ann")
+				x := tt.call(c)
+				o := x.outcome()
+				if !o.is(codes.Internal) || o.heard != tt.sent {
+					s.Fatalf("%s\n%s, whose handler sends %d messages and panics,\n%s\nwant those messages, and Internal at once", s.title(), x.name, tt.sent, o)
+				}
+				st := status.Convert(o.err)
+				if text := fmt.Sprint(st.Message(), st.Details()); strings.Contains(text, "swordfish") || strings.Contains(text, "goroutine ") {
+					s.Fatalf("%s\n%s, whose handler panics with\n%q,\ntold the client\n%q\nwant no word of that: it may hold what no client shall see", s.title(), x.name, secret, st.Message())
+				}
+				other.mustGoOn("the handler of another call has panicked")
+				c.mustGet("web-0")
+			})
+		})
+	}
+}
+
+// What is logged of calls (gRPC, status codes).
+func TestLog(t *testing.T) {
+	took := func(d time.Duration, err error) handler {
+		return func(ctx context.Context, send func()) error {
+			send()
+			<-time.After(d)
+			send()
+			return err
+		}
+	}
+	missing := status.Error(codes.NotFound, "no such pod")
+	for _, tt := range []struct {
+		why    string
+		call   func(c *client, name string) *call
+		method string
+		took   time.Duration
+		err    error
+		want   codes.Code
+	}{
+		{"a unary call", (*client).get, get, 2 * time.Second, nil, codes.OK},
+		{"a unary call that fails", (*client).get, get, 0, missing, codes.NotFound},
+		{"a unary call whose handler returns the error of a context", (*client).get, get, 3 * time.Second, context.DeadlineExceeded, codes.DeadlineExceeded},
+		{"a unary call whose handler returns an error that is no status", (*client).get, get, 0, errors.New("disk full"), codes.Unknown},
+		{"a stream", (*client).watch, watch, 90 * time.Second, nil, codes.OK},
+		{"a stream that fails", (*client).watch, watch, time.Second, missing, codes.NotFound},
+		{"a stream whose handler returns the error of a context", (*client).watch, watch, time.Second, fmt.Errorf("backend: %w", context.Canceled), codes.Canceled},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 5, func(b *bubble.B) {
+				s := start(b, grace, handlers{"this": took(tt.took, tt.err)})
+				c := s.dial("ann")
+				tt.call(c, "this")
+				s.pass(tt.took)
+				line := s.mustLog(tt.method, tt.want)
+				if got, ok := line.duration(); !ok || got != tt.took {
+					s.Fatalf("%s\nlogged the duration %s for a call of %s that took %v\nwant %[4]v, as a time.Duration", s.title(), line.attrs["duration"], path.Base(tt.method), tt.took)
+				}
+				c.mustGet("web-0")
+				if all := s.log.calls(); len(all) != 2 {
+					s.Fatalf("%s\nlogged, for two calls, lines with a \"code\": %d\nwant one for each", s.title(), len(all))
+				}
+			})
+		})
+	}
+	t.Run("Log is nil", func(t *testing.T) {
+		bubble.Run(t, 5, func(b *bubble.B) {
+			var text bytes.Buffer // what slog.Default() prints to is package log
+			defer log.SetOutput(log.Writer())
+			log.SetOutput(&text)
+			defer slog.SetLogLoggerLevel(slog.SetLogLoggerLevel(slog.LevelDebug))
+			s := prepare(b, grace, nil)
+			s.noLog = true
+			s.begin(b.Context())
+			s.mustServe()
+			s.dial("ann").mustGet("web-0")
+			s.Wait()
+			if !strings.Contains(text.String(), get) {
+				s.Fatalf("%s, with Log nil\nprinted %q for a call of GetPod\nwant a line in slog.Default()", s.title(), text.String())
+			}
+		})
+	})
+}
+
+// What is logged of panics (runtime/debug, Stack).
+func TestLogPanic(t *testing.T) {
+	for _, tt := range []struct {
+		why    string
+		call   func(c *client, name string) *call
+		method string
+	}{
+		{"a unary call", (*client).get, get},
+		{"a stream", (*client).watch, watch},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 6, func(b *bubble.B) {
+				s := start(b, grace, handlers{"panic": func(context.Context, func()) error {
+					panic("rule 6: this handler panics on purpose: " + secret)
+				}})
+				tt.call(s.dial("ann"), "panic")
+				s.mustLog(tt.method, codes.Internal)
+				s.mustLogPanic()
+			})
+		})
+	}
+}
+
+// A client that asks whether the server is still there (grpc-go #2202).
+func TestPings(t *testing.T) {
+	often := func(whenever bool) grpc.DialOption {
+		return grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second, PermitWithoutStream: whenever})
+	}
+	t.Run("during a call", func(t *testing.T) {
+		bubble.Run(t, 7, func(b *bubble.B) {
+			s := start(b, grace, handlers{"stays": untilCancelled})
+			w := s.dial("ann", often(false)).watch("stays")
+			s.link.Note("ann pings every 20 s")
+			s.pass(10 * time.Minute)
+			w.mustGoOn("its client pings every 20 s")
+		})
+	})
+	t.Run("between calls", func(t *testing.T) {
+		bubble.Run(t, 7, func(b *bubble.B) {
+			s := start(b, grace, nil)
+			c := s.dial("ann", often(true))
+			c.mustGet("web-0")
+			s.link.Note("ann pings every 20 s")
+			s.pass(10 * time.Minute)
+			if n := s.link.Dialed(); n != 1 || s.link.Open() != 1 {
+				s.Fatalf("%s\nA client that has no call under way pings every 20 s. After ten minutes it has\ndialled %d times, and has %d connections open. Want 1 and 1", s.title(), n, s.link.Open())
+			}
+			c.mustGet("web-0")
+		})
+	})
+}
+
+// Clients that are quiet, and such that are no more (gRPC, Keepalive).
+func TestVanished(t *testing.T) {
+	t.Run("quiet", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			s := start(b, grace, handlers{"stays": untilCancelled})
+			w := s.dial("ann").watch("stays")
+			s.pass(3 * time.Hour)
+			w.mustGoOn("nothing happens on it, but its client is there")
+		})
+	})
+	t.Run("gone", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			const limit = 2 * time.Minute
+			var gone atomic.Int64 // when, as a time.Duration; 0: it is not
+			s := start(b, grace, handlers{"stays": func(ctx context.Context, send func()) error {
+				send()
+				<-ctx.Done()
+				gone.Store(int64(b.Elapsed()))
+				return status.FromContextError(ctx.Err()).Err()
+			}})
+			s.dial("ann").watch("stays")
+			s.pass(5 * time.Minute)
+			cut := b.Elapsed()
+			s.link.Cut()
+			s.pass(limit)
+			if gone.Load() > 0 {
+				return
+			}
+			s.pass(3 * time.Hour)
+			text := "was still not done three hours later"
+			if at := time.Duration(gone.Load()); at > 0 {
+				text = fmt.Sprintf("was done %v later", at-cut)
+			}
+			s.Fatalf("%s\nThe client of a call vanished at %v. The context of its handler\n%s. Want it done within %v", s.title(), cut, text, limit)
+		})
+	})
+}
+
+// Connections without a call, and without a word (grpc-go, ConnectionTimeout).
+func TestSilent(t *testing.T) {
+	bubble.Run(t, 9, func(b *bubble.B) {
+		s := start(b, grace, nil)
+		closed := s.connect()
+		s.pass(silence)
+		if closed.Load() == 0 {
+			s.pass(time.Hour)
+			s.Fatalf("%s\nA connection came at 0s, and said nothing. It was closed at %v.\nWant it closed at %v at the latest", s.title(), time.Duration(closed.Load()), silence)
+		}
+		s.dial("ann").mustGet("web-0")
+	})
+}
+
+// silence is how long a connection may say nothing.
+const silence = 10 * time.Second
+
+// What those hear who watch the health (gRPC, Health Checking).
+func TestNotServing(t *testing.T) {
+	bubble.Run(t, 10, func(b *bubble.B) {
+		s := start(b, grace, handlers{"work": takes(20 * time.Second)})
+		s.dial("ann").get("work")
+		probe := s.dial("the probe")
+		for _, name := range []string{"", service} {
+			probe.watchHealth(name).mustHave(healthv1.HealthCheckResponse_SERVING)
+		}
+		s.pass(5 * time.Second)
+		s.stop()
+		for _, w := range probe.watches {
+			w.mustHave(healthv1.HealthCheckResponse_NOT_SERVING)
+		}
+	})
+}
+
+// Who comes too late (grpc-go, GracefulStop).
+func TestRefuse(t *testing.T) {
+	t.Run("nobody is there", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			s := start(b, grace, nil)
+			c := s.dial("ann")
+			c.mustGet("web-0")
+			s.pass(5 * time.Second)
+			s.stop()
+			s.mustReturn(5*time.Second, 5*time.Second+close5, nil)
+			c.mustBeRefused()
+			s.dial("bob").mustBeRefused()
+		})
+	})
+	t.Run("a call is under way", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			s := start(b, grace, handlers{"work": takes(20 * time.Second)})
+			c := s.dial("ann")
+			c.get("work")
+			s.stop()
+			c.mustBeRefused()
+			s.dial("bob").mustBeRefused()
+		})
+	})
+	t.Run("ctx is done before anything began, and a client waits", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			s := prepare(b, grace, nil)
+			call := s.dial("ann").get("web-0")
+			ctx, cancel := context.WithCancel(b.Context())
+			cancel()
+			s.begin(ctx)
+			s.mustReturn(0, 0, nil)
+			if o := call.outcome(); !o.is(codes.Unavailable) {
+				s.Fatalf("%s, with a ctx that is done\nGetPod of a client that waited for its connection\n%s\nwant Unavailable: nobody is let in", s.title(), o)
+			}
+		})
+	})
+}
+
+// close5 is how long gRPC waits for a client to close, when it has told it to go.
+const close5 = 5 * time.Second
+
+// Calls that finish in time (grpc-go, GracefulStop).
+func TestGrace(t *testing.T) {
+	t.Run("two calls", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			s := start(b, grace, handlers{"short": takes(10 * time.Second), "long": takes(25 * time.Second)})
+			short, long := s.dial("ann").get("short"), s.dial("bob").watch("long")
+			s.pass(5 * time.Second)
+			s.stop()
+			s.pass(5 * time.Second)
+			short.mustFinish(10 * time.Second)
+			s.mustServe()
+			s.pass(15 * time.Second)
+			long.mustFinish(25 * time.Second)
+			s.mustReturn(25*time.Second, 25*time.Second+close5, nil)
+		})
+	})
+	t.Run("a call that is older than Grace", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			s := start(b, grace, handlers{"long": takes(89 * time.Second)})
+			stream, unary := s.dial("ann").watch("long"), s.dial("bob").get("long")
+			s.pass(60 * time.Second)
+			s.stop()
+			s.pass(29 * time.Second)
+			stream.mustFinish(89 * time.Second)
+			unary.mustFinish(89 * time.Second)
+			s.mustReturn(89*time.Second, 89*time.Second+close5, nil)
+		})
+	})
+	t.Run("ctx has a deadline", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
+			defer cancel()
+			s := prepare(b, grace, handlers{"short": takes(10 * time.Second)})
+			s.begin(ctx)
+			s.mustServe()
+			short := s.dial("ann").get("short")
+			s.pass(10 * time.Second)
+			short.mustFinish(10 * time.Second)
+			s.mustReturn(10*time.Second, 10*time.Second+close5, nil)
+		})
+	})
+}
+
+// Calls that do not (grpc-go #2888).
+func TestCut(t *testing.T) {
+	for _, tt := range []struct {
+		why   string
+		grace time.Duration
+	}{
+		{"after thirty seconds", grace},
+		{"after an hour", time.Hour},
+		{"at once", 0},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 13, func(b *bubble.B) {
+				s := start(b, tt.grace, handlers{"stays": untilCancelled})
+				stream, unary := s.dial("ann").watch("stays"), s.dial("bob").get("stays")
+				s.pass(5 * time.Second)
+				s.stop()
+				if tt.grace > 0 {
+					s.pass(tt.grace - time.Second)
+					stream.mustGoOn("Grace is not over")
+					unary.mustGoOn("Grace is not over")
+					s.pass(time.Second)
+				}
+				end := 5*time.Second + tt.grace
+				stream.mustBeCut(end)
+				unary.mustBeCut(end)
+				s.mustReturn(end, end, nil)
+			})
+		})
+	}
+}
+
+// A connection that says nothing, when it is time to stop (grpc-go,
+// ConnectionTimeout).
+func TestSilentStop(t *testing.T) {
+	bubble.Run(t, 9, func(b *bubble.B) {
+		s := start(b, grace, nil)
+		s.connect()
+		s.pass(time.Second)
+		s.stop()
+		s.mustReturn(time.Second, silence, nil)
+	})
+}
+
+// What is left when Serve returns (grpc-go #6921).
+func TestNothingLeft(t *testing.T) {
+	t.Run("handlers that tidy up", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			tidy := func(d time.Duration) handler {
+				return func(ctx context.Context, send func()) error {
+					send()
+					<-ctx.Done()
+					<-time.After(d)
+					return status.FromContextError(ctx.Err()).Err()
+				}
+			}
+			s := start(b, grace, handlers{"three": tidy(3 * time.Second), "two": tidy(2 * time.Second)})
+			s.dial("ann").watch("three")
+			s.dial("bob").get("two")
+			s.stop()
+			s.mustReturn(grace+3*time.Second, grace+3*time.Second, nil)
+			s.mustHaveLogged(2)
+		})
+	})
+	t.Run("a handler whose client has left", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			s := start(b, grace, handlers{"deaf": func(_ context.Context, send func()) error {
+				send()
+				<-time.After(20 * time.Second)
+				return nil
+			}})
+			c := s.dial("ann")
+			c.watch("deaf")
+			s.link.Note("ann leaves")
+			c.cc.Close()
+			s.stop()
+			s.mustReturn(20*time.Second, 20*time.Second, nil)
+			s.mustHaveLogged(1)
+		})
+	})
+	t.Run("goroutines", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			s := start(b, time.Hour, nil)
+			c := s.dial("ann")
+			c.mustGet("web-0")
+			s.stop()
+			s.mustReturn(0, close5, nil)
+			c.cc.Close()
+			s.MustBeQuiet()
+		})
+	})
+}
+
+// A listener that fails (grpc-go, Server.Serve).
+func TestBroken(t *testing.T) {
+	t.Run("nobody is there", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			s := start(b, grace, nil)
+			s.pass(5 * time.Second)
+			s.ln.fail()
+			s.mustReturn(5*time.Second, 5*time.Second, errBroken)
+			s.MustBeQuiet() // ctx is not done, and nobody may wait for that any more
+		})
+	})
+	t.Run("calls are under way", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			s := start(b, grace, handlers{"short": takes(15 * time.Second), "stays": untilCancelled})
+			short, stays := s.dial("ann").get("short"), s.dial("bob").watch("stays")
+			w := s.dial("the probe").watchHealth("")
+			w.mustHave(healthv1.HealthCheckResponse_SERVING)
+			s.pass(5 * time.Second)
+			s.ln.fail()
+			w.mustHave(healthv1.HealthCheckResponse_NOT_SERVING)
+			s.pass(10 * time.Second)
+			short.mustFinish(15 * time.Second)
+			s.pass(20 * time.Second)
+			stays.mustBeCut(5*time.Second + grace)
+			s.mustReturn(5*time.Second+grace, 5*time.Second+grace, errBroken)
+			s.mustHaveLogged(2)
+		})
+	})
+}
+
+// The whole of a life, over the kernel's sockets (grpc-go, Server.Serve).
+func TestLoopback(t *testing.T) {
+	loopback.Run(t, 1, func(l *loopback.L) {
+		ln := l.Listen()
+		ctx, cancel := context.WithCancel(l.Context())
+		defer cancel()
+		call := l.Go("Serve(ctx, lis, Config{…})", func() error {
+			return lifecycle.Serve(ctx, ln, lifecycle.Config{
+				Register: func(r grpc.ServiceRegistrar) { podsv1.RegisterPodServiceServer(r, &pods{}) },
+				Grace:    loopback.Limit,
+				Log:      slog.New(slog.DiscardHandler),
+			})
+		})
+		cc, err := grpc.NewClient("passthrough:///"+ln.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			l.Fatalf("grpc.NewClient: %v, which is a mistake of the test", err)
+		}
+		l.Cleanup(func() { cc.Close() })
+		patient, stop := context.WithTimeout(l.Context(), loopback.Limit)
+		defer stop()
+		got, err := podsv1.NewPodServiceClient(cc).GetPod(patient, &podsv1.GetPodRequest{Name: "web-0"})
+		if err != nil || got.GetPod().GetName() != "web-0" {
+			if call.Returned() {
+				l.Fatalf("Serve(ctx, lis, Config{…})\nreturned %v while ctx is not done", call.Wait())
+			}
+			l.Fatalf("GetPod name:\"web-0\" over TCP = %s, %s\nwant that pod", grpctest.Text(got), grpctest.Status(err))
+		}
+		cancel()
+		if err := call.Wait(); err != nil {
+			l.Fatalf("Serve(ctx, lis, Config{…})\nreturned %v when ctx was cancelled, want nil", err)
+		}
+	})
+}
+
+// handler is what a call does; send sends a message if it is a stream.
+type handler func(ctx context.Context, send func()) error
+
+// handlers are known by the name that a call asks for. Others succeed at once.
+type handlers map[string]handler
+
+// takes succeeds after d, if it is not cut off.
+func takes(d time.Duration) handler {
+	return func(ctx context.Context, send func()) error {
+		send()
+		select {
+		case <-time.After(d):
+			return nil
+		case <-ctx.Done():
+			return status.FromContextError(ctx.Err()).Err()
+		}
+	}
+}
+
+// untilCancelled never succeeds.
+func untilCancelled(ctx context.Context, send func()) error {
+	send()
+	<-ctx.Done()
+	return status.FromContextError(ctx.Err()).Err()
+}
+
+// pods is the service.
+type pods struct {
+	podsv1.UnimplementedPodServiceServer
+	handlers handlers
+	began    atomic.Int64
+	ended    atomic.Int64
+}
+
+func (p *pods) GetPod(ctx context.Context, req *podsv1.GetPodRequest) (*podsv1.GetPodResponse, error) {
+	if err := p.handle(ctx, req.GetName(), func() {}); err != nil {
+		return nil, err
+	}
+	return &podsv1.GetPodResponse{Pod: &podsv1.Pod{Name: req.GetName()}}, nil
+}
+
+func (p *pods) WatchPods(req *podsv1.WatchPodsRequest, stream grpc.ServerStreamingServer[podsv1.WatchPodsResponse]) error {
+	version := int64(0)
+	return p.handle(stream.Context(), req.GetNamespace(), func() {
+		version++
+		stream.Send(&podsv1.WatchPodsResponse{Version: version}) // the client sees what is missing
+	})
+}
+
+func (p *pods) handle(ctx context.Context, name string, send func()) error {
+	p.began.Add(1)
+	defer p.ended.Add(1)
+	if h := p.handlers[name]; h != nil {
+		return h(ctx, send)
+	}
+	return nil
+}
+
+// server is a call of Serve.
+type server struct {
+	*bubble.B
+	link       *grpctest.Link
+	ln         *listener
+	pods       *pods
+	log        *recorder
+	noLog      bool
+	grace      time.Duration
+	registered atomic.Int64 // how often Register was called
+
+	call     *bubble.Call
+	cancel   context.CancelFunc
+	over     chan struct{} // closed when Serve is over
+	returned time.Duration // when that was
+	left     int64         // handlers that were at work then
+}
+
+// prepare makes what Serve needs.
+func prepare(b *bubble.B, grace time.Duration, h handlers) *server {
+	s := &server{B: b, link: grpctest.New(b), pods: &pods{handlers: h}, log: &recorder{b: b}, grace: grace, over: make(chan struct{})}
+	s.ln = &listener{Listener: s.link.Listener(), s: s}
+	b.Show(s.log.String)
+	return s
+}
+
+// begin calls Serve.
+func (s *server) begin(ctx context.Context) {
+	ctx, s.cancel = context.WithCancel(ctx)
+	config := lifecycle.Config{
+		Register: func(r grpc.ServiceRegistrar) {
+			s.registered.Add(1)
+			podsv1.RegisterPodServiceServer(r, s.pods)
+		},
+		Grace: s.grace,
+	}
+	if !s.noLog {
+		config.Log = slog.New(s.log)
+	}
+	s.call = s.Go(s.title(), func() error {
+		defer close(s.over)
+		err := lifecycle.Serve(ctx, s.ln, config)
+		s.left = s.pods.began.Load() - s.pods.ended.Load()
+		s.returned = s.Elapsed()
+		s.link.Note("Serve returns %s", errName(err))
+		return err
+	})
+	s.Cleanup(func() {
+		s.cancel()
+		s.ln.Close()
+	})
+	s.Wait()
+}
+
+// start calls Serve, with a context that stop cancels.
+func start(b *bubble.B, grace time.Duration, h handlers) *server {
+	b.T().Helper()
+	s := prepare(b, grace, h)
+	s.begin(b.Context())
+	s.mustServe()
+	return s
+}
+
+// stop tells Serve to stop, once all has happened that can.
+func (s *server) stop() {
+	s.Wait()
+	s.link.Note("ctx is cancelled")
+	s.cancel()
+	s.Wait()
+}
+
+// pass lets time pass, and everything happen that happens until then.
+func (s *server) pass(d time.Duration) {
+	<-time.After(d)
+	s.Wait()
+}
+
+// title says how Serve was called.
+func (s *server) title() string {
+	return fmt.Sprintf("Serve(ctx, lis, Config{…, Grace: %v})", s.grace)
+}
+
+// connect makes a connection that says nothing, and notes when it was closed.
+func (s *server) connect() (closed *atomic.Int64) {
+	conn := s.link.Connect()
+	s.link.Note("somebody connects, and says nothing")
+	closed = new(atomic.Int64)
+	s.Go("a connection that says nothing", func() error {
+		io.Copy(io.Discard, conn)
+		closed.Store(int64(s.Elapsed()))
+		s.link.Note("that connection is closed")
+		conn.Close()
+		return nil
+	})
+	s.Wait()
+	return closed
+}
+
+// isOver says whether Serve is over.
+func (s *server) isOver() bool {
+	s.Wait()
+	select {
+	case <-s.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// mustServe wants Serve not to have returned.
+func (s *server) mustServe() {
+	s.T().Helper()
+	if s.isOver() {
+		s.Fatalf("%s\nreturned %s at %v\nwant it to serve: it is not time to stop", s.title(), errName(s.call.Wait()), s.returned)
+	}
+}
+
+// mustReturn wants Serve to return that error, from then to then.
+func (s *server) mustReturn(from, to time.Duration, want error) {
+	s.T().Helper()
+	span := fmt.Sprintf("from %v to %v", from, to)
+	if from == to {
+		span = fmt.Sprintf("at %v", from)
+	}
+	s.pass(max(0, to-s.Elapsed()))
+	var waiting string
+	if !s.isOver() {
+		waiting = s.Waiting()
+		s.pass(2 * time.Hour)
+	}
+	if !s.isOver() {
+		s.Fatalf("%s\nhas not returned at %v\nwant %s %s\n\nWho waited where at %v:\n\n%s", s.title(), s.Elapsed(), errName(want), span, to, waiting)
+	}
+	err := s.call.Wait()
+	if s.left > 0 {
+		s.Fatalf("%s\nreturned %s at %v, handlers still at work: %d\nwant it to wait for them", s.title(), errName(err), s.returned, s.left)
+	}
+	if s.returned < from || s.returned > to || !errors.Is(err, want) {
+		s.Fatalf("%s\nreturned %s at %v\nwant     %s %s", s.title(), errName(err), s.returned, errName(want), span)
+	}
+}
+
+// mustHaveLogged wants so many calls in the log, now that Serve has returned.
+func (s *server) mustHaveLogged(calls int) {
+	s.T().Helper()
+	if n := len(s.log.calls()); n != calls {
+		s.Fatalf("%s\nhas returned, and the lines with a \"code\" in the log are %d\nwant %d: one for each call, also for those that were cut off", s.title(), n, calls)
+	}
+}
+
+// mustLog wants one line of the only call, with that method and code.
+func (s *server) mustLog(method string, code codes.Code) record {
+	s.T().Helper()
+	s.Wait()
+	all := s.log.calls()
+	if len(all) != 1 {
+		s.Fatalf("%s\nlogged, for one call of %s, lines with a \"code\": %d\nwant one, when the call is over", s.title(), path.Base(method), len(all))
+	}
+	if got := all[0]; got.attrs["method"] != method || got.attrs["code"] != code.String() {
+		s.Fatalf("%s\nlogged method=%q code=%q\nwant   method=%q code=%q, which is what the client got", s.title(), got.attrs["method"], got.attrs["code"], method, code)
+	}
+	return all[0]
+}
+
+// mustLogPanic wants a line with what the handler panicked with, and where.
+func (s *server) mustLogPanic() {
+	s.T().Helper()
+	const here = "lifecycle_test.go"
+	text := "No line of the log has that as \"panic\"."
+	for _, r := range s.log.all() {
+		if !strings.Contains(r.attrs["panic"], secret) {
+			continue
+		}
+		if strings.Contains(r.attrs["stack"], here) {
+			return
+		}
+		text = fmt.Sprintf("The line with that as \"panic\" has this as \"stack\":\n%s\nWant the handler in it, which is in %s.", cut(r.attrs["stack"], 1000), here)
+	}
+	s.Fatalf("%s\nA handler panicked with %q.\n%s", s.title(), secret, text)
+}
+
+// errBroken is how Accept fails after fail.
+var errBroken = errors.New("the listener is broken")
+
+// listener is what Serve is given.
+type listener struct {
+	net.Listener
+	s      *server
+	broken atomic.Bool
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil && l.broken.Load() {
+		return nil, &net.OpError{Op: "accept", Net: "bufconn", Err: errBroken}
+	}
+	return conn, err
+}
+
+// fail makes Accept fail for good.
+func (l *listener) fail() {
+	l.s.Wait()
+	l.s.link.Note("lis breaks")
+	l.broken.Store(true)
+	l.Listener.Close()
+	l.s.Wait()
+}
+
+// client is one connection.
+type client struct {
+	s       *server
+	name    string
+	cc      *grpc.ClientConn
+	watches []*healthWatch
+}
+
+func (s *server) dial(name string, opts ...grpc.DialOption) *client {
+	return &client{s: s, name: name, cc: s.link.Dial(name, opts...)}
+}
+
+// call is one that a client makes.
+type call struct {
+	s    *server
+	name string
+
+	mu  sync.Mutex
+	now outcome
+}
+
+// outcome is how a call goes.
+type outcome struct {
+	done  bool
+	err   error
+	at    time.Duration                              // when it was done
+	heard int                                        // messages
+	last  healthv1.HealthCheckResponse_ServingStatus // of a health watch
+}
+
+// begin makes a call in a goroutine.
+func (c *client) begin(name string, f func(x *call) error) *call {
+	x := &call{s: c.s, name: name}
+	c.s.Go(c.name, func() error {
+		err := f(x)
+		x.note(func(o *outcome) { o.err, o.at, o.done = err, c.s.Elapsed(), true })
+		return nil
+	})
+	c.s.Wait()
+	return x
+}
+
+// note changes the outcome.
+func (x *call) note(f func(o *outcome)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	f(&x.now)
+}
+
+// outcome is how the call stands, once all has happened that can.
+func (x *call) outcome() outcome {
+	x.s.Wait()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.now
+}
+
+// get calls GetPod.
+func (c *client) get(name string) *call {
+	return c.begin("GetPod", func(*call) error {
+		_, err := podsv1.NewPodServiceClient(c.cc).GetPod(c.s.Context(), &podsv1.GetPodRequest{Name: name})
+		return err
+	})
+}
+
+// watch calls WatchPods.
+func (c *client) watch(name string) *call {
+	return c.begin("WatchPods", func(x *call) error {
+		stream, err := podsv1.NewPodServiceClient(c.cc).WatchPods(c.s.Context(), &podsv1.WatchPodsRequest{Namespace: name})
+		for err == nil {
+			if _, err = stream.Recv(); err == nil {
+				x.note(func(o *outcome) { o.heard++ })
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		return err
+	})
+}
+
+// is says whether the call is over by now, with that code.
+func (o outcome) is(code codes.Code) bool { return o.done && status.Code(o.err) == code }
+
+func (o outcome) String() string {
+	text := "has not ended"
+	if o.done {
+		text = fmt.Sprintf("ended with %v at %v", status.Code(o.err), o.at)
+	}
+	if o.heard > 0 {
+		text += fmt.Sprintf(", messages: %d", o.heard)
+	}
+	if o.err != nil {
+		text += fmt.Sprintf("\n(%s)", status.Convert(o.err).Message())
+	}
+	return text
+}
+
+// mustGoOn wants the call not to be over.
+func (x *call) mustGoOn(why string) {
+	x.s.T().Helper()
+	if o := x.outcome(); o.done {
+		x.s.Fatalf("%s\n%s %s\nwant it to go on: %s", x.s.title(), x.name, o, why)
+	}
+}
+
+// mustFinish wants the call to have succeeded at that moment.
+func (x *call) mustFinish(at time.Duration) {
+	x.s.T().Helper()
+	if o := x.outcome(); !o.is(codes.OK) || o.at != at {
+		x.s.Fatalf("%s\n%s, which takes until %v,\n%s\nwant it to finish: Grace is not over", x.s.title(), x.name, at, o)
+	}
+}
+
+// mustBeCut wants the call to have been cut off at that moment.
+func (x *call) mustBeCut(at time.Duration) {
+	x.s.T().Helper()
+	if o := x.outcome(); !o.is(codes.Unavailable) || o.at != at {
+		x.s.Fatalf("%s\n%s, which does not end by itself,\n%s\nwant it cut off (Unavailable) at %v, when Grace is over", x.s.title(), x.name, o, at)
+	}
+}
+
+// mustGet wants GetPod to succeed at once.
+func (c *client) mustGet(name string) {
+	c.s.T().Helper()
+	if o := c.get(name).outcome(); !o.is(codes.OK) {
+		c.s.Fatalf("%s\nGetPod name:%q %s\nwant OK at once%s", c.s.title(), name, o, c.s.state())
+	}
+}
+
+// mustBeRefused wants GetPod to fail at once, and its handler not to be called.
+func (c *client) mustBeRefused() {
+	c.s.T().Helper()
+	c.s.Wait()
+	before := c.s.pods.began.Load()
+	o := c.get("web-0").outcome()
+	if !o.is(codes.Unavailable) || c.s.pods.began.Load() != before {
+		c.s.Fatalf("%s\nctx is done, and %s calls GetPod, which\n%s\nwant Unavailable at once: nobody is let in any more", c.s.title(), c.name, o)
+	}
+}
+
+// state says of Serve if it has returned.
+func (s *server) state() string {
+	if !s.isOver() {
+		return ""
+	}
+	return fmt.Sprintf("\nServe returned %s at %v", errName(s.call.Wait()), s.returned)
+}
+
+// mustBe wants Health/Check to say that.
+func (c *client) mustBe(name string, want healthv1.HealthCheckResponse_ServingStatus) {
+	c.s.T().Helper()
+	got, err := healthv1.NewHealthClient(c.cc).Check(c.s.Context(), &healthv1.HealthCheckRequest{Service: name})
+	if err != nil || got.GetStatus() != want {
+		c.s.Fatalf("%s\nHealth/Check of the service %q = %v, %s\nwant %v", c.s.title(), name, got.GetStatus(), grpctest.Status(err), want)
+	}
+}
+
+// healthWatch is a call of Health/Watch.
+type healthWatch struct {
+	*call
+	service string
+}
+
+// watchHealth calls Health/Watch.
+func (c *client) watchHealth(service string) *healthWatch {
+	w := &healthWatch{service: service}
+	w.call = c.begin("Health/Watch", func(x *call) error {
+		stream, err := healthv1.NewHealthClient(c.cc).Watch(c.s.Context(), &healthv1.HealthCheckRequest{Service: service})
+		for err == nil {
+			var m *healthv1.HealthCheckResponse
+			if m, err = stream.Recv(); err == nil {
+				x.note(func(o *outcome) { o.heard++; o.last = m.GetStatus() })
+			}
+		}
+		return err
+	})
+	c.watches = append(c.watches, w)
+	return w
+}
+
+// mustHave wants that to be the last that was said, by now.
+func (w *healthWatch) mustHave(want healthv1.HealthCheckResponse_ServingStatus) {
+	w.s.T().Helper()
+	o := w.outcome()
+	if o.last == want {
+		return
+	}
+	said := "nothing"
+	if o.heard > 0 {
+		said = "lastly " + o.last.String()
+	}
+	text := ""
+	if o.done {
+		text = fmt.Sprintf("\nThe call ended at %v: %s", o.at, grpctest.Status(o.err))
+	}
+	w.s.Fatalf("%s\nHealth/Watch of the service %q has said %s by %v\nwant %v%s", w.s.title(), w.service, said, w.s.Elapsed(), want, text)
+}
+
+// reflect asks one question of the reflection service.
+func (c *client) reflect(req *reflectionv1.ServerReflectionRequest) *reflectionv1.ServerReflectionResponse {
+	c.s.T().Helper()
+	stream, err := reflectionv1.NewServerReflectionClient(c.cc).ServerReflectionInfo(c.s.Context())
+	if err == nil {
+		err = stream.Send(req)
+	}
+	var answer *reflectionv1.ServerReflectionResponse
+	if err == nil || err == io.EOF {
+		answer, err = stream.Recv()
+	}
+	if err != nil {
+		c.s.Fatalf("%s\ngrpc.reflection.v1.ServerReflection/ServerReflectionInfo = %s\nwant an answer to %s", c.s.title(), grpctest.Status(err), grpctest.Text(req))
+	}
+	stream.CloseSend()
+	if _, err := stream.Recv(); err != io.EOF {
+		c.s.Fatalf("%s\nServerReflectionInfo ended with %s after the half-close, want io.EOF", c.s.title(), grpctest.Status(err))
+	}
+	return answer
+}
+
+// record is a line of the log.
+type record struct {
+	at      time.Duration
+	message string
+	keys    []string // in order
+	attrs   map[string]string
+}
+
+// duration is that of the call.
+func (r record) duration() (time.Duration, bool) {
+	d, err := time.ParseDuration(r.attrs["duration"])
+	return d, err == nil
+}
+
+func (r record) String() string {
+	const width, value = 76, 48
+	text, line := "", fmt.Sprintf("%10v  %s", r.at, r.message)
+	for _, k := range r.keys {
+		word := fmt.Sprintf(" %s=%q", k, cut(r.attrs[k], value))
+		if utf8.RuneCountInString(line+word) > width {
+			text += line + "\n"
+			line = fmt.Sprintf("%11s", "")
+		}
+		line += word
+	}
+	return text + line
+}
+
+// cut shortens a text to so many characters.
+func cut(text string, n int) string {
+	if utf8.RuneCountInString(text) <= n {
+		return text
+	}
+	return string([]rune(text)[:n-1]) + "…"
+}
+
+// recorder is a slog.Handler that keeps what was logged.
+type recorder struct {
+	b     *bubble.B
+	attrs []slog.Attr // of With
+	to    *recorder   // that keeps, if it is another
+
+	mu      sync.Mutex
+	records []record
+}
+
+func (r *recorder) Enabled(context.Context, slog.Level) bool { return true }
+
+func (r *recorder) Handle(_ context.Context, rec slog.Record) error {
+	line := record{message: rec.Message, attrs: map[string]string{}}
+	add := func(a slog.Attr) bool {
+		v := a.Value.Resolve()
+		line.keys = append(line.keys, a.Key)
+		line.attrs[a.Key] = v.String()
+		if text, ok := v.Any().([]byte); ok {
+			line.attrs[a.Key] = string(text)
+		}
+		return true
+	}
+	for _, a := range r.attrs {
+		add(a)
+	}
+	rec.Attrs(add)
+	root := r
+	if r.to != nil {
+		root = r.to
+	}
+	line.at = root.b.Elapsed()
+	root.mu.Lock()
+	defer root.mu.Unlock()
+	root.records = append(root.records, line)
+	return nil
+}
+
+func (r *recorder) WithAttrs(attrs []slog.Attr) slog.Handler {
+	root := r
+	if r.to != nil {
+		root = r.to
+	}
+	return &recorder{to: root, attrs: append(slices.Clip(r.attrs), attrs...)}
+}
+
+func (r *recorder) WithGroup(string) slog.Handler { return r }
+
+// all returns what was logged.
+func (r *recorder) all() []record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.records)
+}
+
+// calls returns the lines of calls of the service, without those of panics.
+func (r *recorder) calls() []record {
+	return slices.DeleteFunc(r.all(), func(x record) bool {
+		_, code := x.attrs["code"]
+		_, panics := x.attrs["panic"]
+		_, took := x.attrs["duration"]
+		return !code || panics && !took || x.attrs["method"] != "" && !strings.HasPrefix(x.attrs["method"], "/"+service+"/")
+	})
+}
+
+// String is the log, for a failure.
+func (r *recorder) String() string {
+	all := r.all()
+	if len(all) == 0 {
+		return ""
+	}
+	text := "Log was told:"
+	for _, x := range all[:min(len(all), 10)] {
+		text += "\n" + x.String()
+	}
+	return text
+}
+
+// errName is how Go code calls an error, or else its text.
+func errName(err error) string {
+	switch {
+	case err == nil:
+		return "nil"
+	case errors.Is(err, errBroken):
+		return fmt.Sprintf("the error of Accept, %q", err)
+	}
+	return fmt.Sprintf("%q", err)
+}

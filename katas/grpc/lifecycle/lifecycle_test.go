@@ -761,9 +761,14 @@ func (s *server) isOver() bool {
 // mustServe wants Serve not to have returned.
 func (s *server) mustServe() {
 	s.T().Helper()
-	if s.isOver() {
-		s.Fatalf("%s\nreturned %s at %v\nwant it to serve: it is not time to stop", s.title(), errName(s.call.Wait()), s.returned)
+	if !s.isOver() {
+		return
 	}
+	why := "serve: ctx is not done"
+	if s.left > 0 {
+		why = fmt.Sprintf("wait: handlers still at work: %d", s.left)
+	}
+	s.Fatalf("%s\nreturned %s at %v\nwant it to %s", s.title(), errName(s.call.Wait()), s.returned, why)
 }
 
 // mustReturn wants Serve to return that error, from then to then.
@@ -784,7 +789,7 @@ func (s *server) mustReturn(from, to time.Duration, want error) {
 	}
 	err := s.call.Wait()
 	if s.left > 0 {
-		s.Fatalf("%s\nreturned %s at %v, handlers still at work: %d\nwant it to wait for them", s.title(), errName(err), s.returned, s.left)
+		s.Fatalf("%s\nreturned %s at %v\nwant it to wait: handlers still at work: %d", s.title(), errName(err), s.returned, s.left)
 	}
 	if s.returned < from || s.returned > to || !errors.Is(err, want) {
 		s.Fatalf("%s\nreturned %s at %v\nwant     %s %s", s.title(), errName(err), s.returned, errName(want), span)

@@ -1,0 +1,1520 @@
+package watch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/example/netkata/harness/bubble"
+	"github.com/example/netkata/harness/grpctest"
+	"github.com/example/netkata/harness/loopback"
+	"github.com/example/netkata/katas/grpc/watch"
+	podsv1 "github.com/example/netkata/pb/pods/v1"
+)
+
+// limit is that of servers where nothing depends on it.
+const limit = 20
+
+// What is there when a client comes (Kubernetes, streaming lists).
+func TestSnapshot(t *testing.T) {
+	t.Run("five pods", func(t *testing.T) {
+		bubble.Run(t, 1, func(b *bubble.B) {
+			w := start(b, limit)
+			w.put("shop", "web-1", "n1")
+			w.put("bank", "web-0", "n2")
+			w.put("shop", "web-0", "n3")
+			w.put("shop", "Web", "n4")
+			w.put("shop", "web-10", "n5")
+			ann := w.watch("ann", "", 0)
+			ann.mustHear("ADDED bank/web-0 n2", "ADDED shop/Web n4", "ADDED shop/web-0 n3",
+				"ADDED shop/web-1 n1", "ADDED shop/web-10 n5", "SYNCED")
+			ann.mustGoOn()
+		})
+	})
+	t.Run("names that look alike once they are joined", func(t *testing.T) {
+		bubble.Run(t, 1, func(b *bubble.B) {
+			w := start(b, limit)
+			w.put("a", "b/c", "n1")
+			w.put("a/b", "c", "n2")
+			w.put("a-b", "a", "n3")
+			w.watch("ann", "", 0).mustHear("ADDED a/b/c n1", "ADDED a-b/a n3", "ADDED a/b/c n2", "SYNCED")
+		})
+	})
+	t.Run("none", func(t *testing.T) {
+		bubble.Run(t, 1, func(b *bubble.B) {
+			ann := start(b, limit).watch("ann", "", 0)
+			ann.mustHear("SYNCED")
+			ann.mustGoOn()
+		})
+	})
+	t.Run("more than the limit", func(t *testing.T) {
+		bubble.Run(t, 1, func(b *bubble.B) {
+			w := start(b, 2)
+			var want []string
+			for i := range 30 {
+				w.put("shop", fmt.Sprintf("web-%02d", i), "n1")
+				want = append(want, fmt.Sprintf("ADDED shop/web-%02d n1", i))
+			}
+			w.watch("ann", "", 0).mustHear(append(want, "SYNCED")...)
+		})
+	})
+	t.Run("all that a pod has", func(t *testing.T) {
+		bubble.Run(t, 1, func(b *bubble.B) {
+			w := start(b, limit)
+			pod := &podsv1.Pod{Namespace: "shop", Name: "web-0", Phase: podsv1.Phase_PHASE_FAILED, Node: "n1",
+				Labels: map[string]string{"app": "web"}, CreateTime: timestamppb.New(time.Now())}
+			w.putPod(pod)
+			ann := w.watch("ann", "", 0)
+			ann.mustHear("ADDED shop/web-0 n1", "SYNCED")
+			got := proto.CloneOf(ann.all()[0].GetPod())
+			got.Version, pod.Version = 0, 0
+			if !proto.Equal(got, pod) {
+				w.Errorf("Put was called with\n  %s\nand a client that watches got\n  %s\nWant all of it, except for the version.", grpctest.Text(pod), grpctest.Text(got))
+			}
+		})
+	})
+}
+
+// What happens while a client is there (Kubernetes, efficient detection of changes).
+func TestChanges(t *testing.T) {
+	bubble.Run(t, 2, func(b *bubble.B) {
+		w := start(b, limit)
+		w.put("shop", "web-0", "n1")
+		ann := w.watch("ann", "", 0)
+		ann.mustHear("ADDED shop/web-0 n1", "SYNCED")
+		w.put("shop", "web-1", "n1")
+		ann.mustHear("ADDED shop/web-1 n1")
+		w.put("shop", "web-0", "n2")
+		ann.mustHear("MODIFIED shop/web-0 n2")
+		w.put("shop", "web-0", "n2")
+		ann.mustHear("MODIFIED shop/web-0 n2")
+		w.del("shop", "web-0", true)
+		ann.mustHear("DELETED shop/web-0 n2")
+		w.del("shop", "web-0", false)
+		w.del("bank", "web-1", false)
+		ann.mustHear()
+		w.put("shop", "web-0", "n3")
+		ann.mustHear("ADDED shop/web-0 n3")
+		<-time.After(time.Hour)
+		w.del("shop", "web-1", true)
+		ann.mustHear("DELETED shop/web-1 n1")
+		w.watch("bob", "", 0).mustHear("ADDED shop/web-0 n3", "SYNCED")
+	})
+}
+
+// The version of each event, and of its pod (etcd, revisions).
+func TestVersions(t *testing.T) {
+	t.Run("of changes", func(t *testing.T) {
+		bubble.Run(t, 3, func(b *bubble.B) {
+			w := start(b, limit)
+			ann := w.watch("ann", "", 0)
+			ann.mustHear("SYNCED @0")
+			w.putPod(&podsv1.Pod{Namespace: "shop", Name: "web-0", Node: "n1", Version: 99})
+			ann.mustHear("ADDED shop/web-0 n1 v1 @1")
+			w.put("bank", "web-0", "n1")
+			ann.mustHear("ADDED bank/web-0 n1 v2 @2")
+			w.put("shop", "web-0", "n2")
+			ann.mustHear("MODIFIED shop/web-0 n2 v3 @3")
+			w.del("shop", "web-1", false)
+			w.del("shop", "web-0", true)
+			ann.mustHear("DELETED shop/web-0 n2 v3 @4")
+			w.put("shop", "web-0", "n3")
+			ann.mustHear("ADDED shop/web-0 n3 v5 @5")
+		})
+	})
+	t.Run("of the end of a snapshot", func(t *testing.T) {
+		bubble.Run(t, 3, func(b *bubble.B) {
+			w := start(b, limit)
+			w.put("shop", "web-0", "n1")
+			w.put("shop", "web-1", "n1")
+			w.del("shop", "web-1", true)
+			ann := w.watch("ann", "", 0)
+			ann.mustHear("ADDED shop/web-0 n1 v1", "SYNCED @3")
+		})
+	})
+}
+
+// The version of events before SYNCED (pods.proto, WatchPodsResponse).
+func TestVersionInSnapshot(t *testing.T) {
+	bubble.Run(t, 4, func(b *bubble.B) {
+		w := start(b, limit)
+		w.put("shop", "web-1", "n1")
+		w.put("shop", "web-0", "n1")
+		w.watch("ann", "", 0).mustHear("ADDED shop/web-0 n1 v2 @0", "ADDED shop/web-1 n1 v1 @0", "SYNCED @2")
+	})
+}
+
+// Watchers of one namespace (pods.proto, WatchPodsRequest).
+func TestNamespace(t *testing.T) {
+	bubble.Run(t, 5, func(b *bubble.B) {
+		w := start(b, limit)
+		w.put("shop", "web-0", "n1")
+		w.put("bank", "web-0", "n1")
+		w.put("shopping", "web-0", "n1")
+		ann, bob := w.watch("ann", "shop", 0), w.watch("bob", "none", 0)
+		ann.mustHear("ADDED shop/web-0 n1 v1 @0", "SYNCED @3")
+		bob.mustHear("SYNCED @3")
+		w.put("bank", "web-0", "n2")
+		w.del("shopping", "web-0", true)
+		ann.mustHear()
+		w.put("shop", "web-0", "n2")
+		ann.mustHear("MODIFIED shop/web-0 n2 v6 @6")
+		w.del("bank", "web-0", true)
+		w.del("shop", "web-0", true)
+		ann.mustHear("DELETED shop/web-0 n2 v6 @8")
+		bob.mustHear()
+	})
+}
+
+// Clients that come back (etcd, start_revision).
+func TestComeBack(t *testing.T) {
+	bubble.Run(t, 6, func(b *bubble.B) {
+		w := start(b, limit)
+		w.put("shop", "web-0", "n1")
+		w.put("bank", "web-0", "n1")
+		w.put("shop", "web-1", "n1")
+		w.put("shop", "web-0", "n2")
+		w.del("shop", "web-1", true)
+		w.put("bank", "web-0", "n2")
+
+		ann := w.watch("ann", "", 2)
+		ann.mustHear("ADDED shop/web-1 n1 v3 @3", "MODIFIED shop/web-0 n2 v4 @4", "DELETED shop/web-1 n1 v3 @5", "MODIFIED bank/web-0 n2 v6 @6")
+		bob := w.watch("bob", "shop", 3)
+		bob.mustHear("MODIFIED shop/web-0 n2 v4 @4", "DELETED shop/web-1 n1 v3 @5")
+		cid := w.watch("cid", "", 6)
+		cid.mustHear()
+		dan := w.watch("dan", "shop", 5)
+		dan.mustHear()
+		w.put("shop", "web-2", "n1")
+		for _, c := range []*client{ann, bob, cid, dan} {
+			c.mustHear("ADDED shop/web-2 n1 v7 @7")
+		}
+	})
+}
+
+// Versions that the server cannot begin at (gRPC, status codes).
+func TestOutOfRange(t *testing.T) {
+	for _, tt := range []struct {
+		why     string
+		limit   int
+		changes int
+		version int64
+		want    codes.Code
+	}{
+		{"the oldest one, from where all changes are remembered", 4, 10, 6, codes.OK},
+		{"one before that", 4, 10, 5, codes.OutOfRange},
+		{"the first one", 4, 10, 1, codes.OutOfRange},
+		{"the first one, with as many changes behind it as are remembered", 4, 5, 1, codes.OK},
+		{"a limit of one", 1, 10, 9, codes.OK},
+		{"a limit of one, and two changes missed", 1, 10, 8, codes.OutOfRange},
+		{"now", 4, 10, 10, codes.OK},
+		{"the next one, which nobody can have seen", 4, 10, 11, codes.OutOfRange},
+		{"one of a server that had far more changes", 4, 10, 1 << 40, codes.OutOfRange},
+		{"one of another server: this one had no change yet", 4, 0, 3, codes.OutOfRange},
+		{"a negative one", 4, 10, -1, codes.InvalidArgument},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 7, func(b *bubble.B) {
+				w := start(b, tt.limit)
+				var want []string
+				for i := range tt.changes {
+					w.put("shop", fmt.Sprint("web-", i), "n1")
+					if int64(i) >= tt.version {
+						want = append(want, fmt.Sprintf("ADDED shop/web-%d n1 v%d @%d", i, i+1, i+1))
+					}
+				}
+				w.about = fmt.Sprintf("The server has a limit of %d, and had %d changes.", tt.limit, tt.changes)
+				ann := w.watch("ann", "", tt.version)
+				if tt.want == codes.OK {
+					ann.mustHear(want...)
+				} else {
+					ann.mustEnd(tt.want, "")
+					ann.mustHear()
+				}
+			})
+		})
+	}
+}
+
+// A client whose connection is full (gRPC, flow control).
+func TestSlow(t *testing.T) {
+	t.Run("in the midst of changes", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			w := start(b, limit)
+			w.put("shop", "web-0", "n1")
+			ann, bob := w.watch("ann", "", 0), w.watch("bob", "", 0)
+			ann.mustHear("ADDED shop/web-0 n1", "SYNCED")
+			bob.mustHear("ADDED shop/web-0 n1", "SYNCED")
+			w.mustGoOnWithout(ann, bob)
+		})
+	})
+	t.Run("in the midst of a snapshot", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			w := start(b, limit)
+			w.put("shop", "web-0", "n1")
+			bob := w.watch("bob", "", 0)
+			bob.mustHear("ADDED shop/web-0 n1", "SYNCED")
+			w.shut("ann")
+			w.mustGoOnWithout(w.watch("ann", "", 0), bob)
+		})
+	})
+	t.Run("in the midst of what it missed", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			w := start(b, limit)
+			w.put("shop", "web-1", "n1")
+			w.put("shop", "web-0", "n1")
+			bob := w.watch("bob", "", 2)
+			w.shut("ann")
+			w.mustGoOnWithout(w.watch("ann", "", 1), bob)
+		})
+	})
+}
+
+// mustGoOnWithout wants everything to happen at once that has nothing to do
+// with ann's stream, on which nothing can be sent.
+func (w *world) mustGoOnWithout(ann, bob *client) {
+	w.T().Helper()
+	w.shut("ann")
+	w.at("Put(shop/web-0)", func() { w.s.Put(pod("shop", "web-0", "n2")) })
+	bob.mustHear("MODIFIED shop/web-0 n2")
+	w.at("Put(shop/web-9)", func() { w.s.Put(pod("shop", "web-9", "n2")) })
+	bob.mustHear("ADDED shop/web-9 n2")
+	w.at(`Delete("shop", "web-9")`, func() { w.s.Delete("shop", "web-9") })
+	bob.mustHear("DELETED shop/web-9 n2")
+	w.at("Watchers()", func() { w.s.Watchers() })
+	cid := w.watch("cid", "shop", 0)
+	cid.mustHearAtLeast("SYNCED")
+	ann.cancel()
+	w.Wait()
+	w.at("Put(shop/web-0)", func() { w.s.Put(pod("shop", "web-0", "n3")) })
+	bob.mustHear("MODIFIED shop/web-0 n3")
+}
+
+// How many send on one stream (grpc/grpc-go#2094).
+func TestOneSender(t *testing.T) {
+	bubble.Run(t, 9, func(b *bubble.B) {
+		w := start(b, limit)
+		ann := w.watch("ann", "", 0)
+		ann.mustHear("SYNCED")
+		w.shut("ann")
+		for i := range 5 {
+			w.put("shop", "web-0", fmt.Sprint("n", i))
+		}
+		if n := w.tap("ann").most(); n > 1 {
+			w.Errorf("ann's connection is full, and 5 changes wait for her.\n%d goroutines are in Send on her stream.\nWant one at a time: Send is not made for two, and who knows in which order\nthey would send.", n)
+		}
+	})
+}
+
+// What happens while a snapshot is sent, and what was missed (etcd, watch).
+func TestBetween(t *testing.T) {
+	for _, tt := range []struct {
+		why     string
+		version int64
+		want    []string
+	}{
+		{"a snapshot", 0, []string{"ADDED shop/web-0 n1 v1", "ADDED shop/web-1 n1 v2", "ADDED shop/web-2 n1 v3", "SYNCED @3"}},
+		{"what it missed", 1, []string{"ADDED shop/web-1 n1 v2 @2", "ADDED shop/web-2 n1 v3 @3"}},
+	} {
+		t.Run("while it is sent "+tt.why, func(t *testing.T) {
+			bubble.Run(t, 10, func(b *bubble.B) {
+				w := start(b, limit)
+				for i := range 3 {
+					w.put("shop", fmt.Sprint("web-", i), "n1")
+				}
+				w.shut("ann")
+				ann := w.watch("ann", "", tt.version)
+				w.put("shop", "web-2", "n2")
+				w.put("shop", "web-3", "n2")
+				w.del("shop", "web-1", true)
+				w.put("shop", "web-0", "n2")
+				w.open("ann")
+				ann.mustHear(append(tt.want, "MODIFIED shop/web-2 n2 v4 @4", "ADDED shop/web-3 n2 v5 @5",
+					"DELETED shop/web-1 n1 v2 @6", "MODIFIED shop/web-0 n2 v7 @7")...)
+			})
+		})
+	}
+}
+
+// As many events as may wait (etcd-io/etcd#17529).
+func TestLimit(t *testing.T) {
+	for _, n := range []int{1, 3, limit} {
+		t.Run(fmt.Sprintf("%d of %d", n, n), func(t *testing.T) {
+			bubble.Run(t, 11, func(b *bubble.B) {
+				w := start(b, n)
+				w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while %d changes came.", n, n)
+				ann := w.watch("ann", "", 0)
+				ann.mustHear("SYNCED @0")
+				w.shut("ann")
+				var want []string
+				for i := range n {
+					w.put("shop", "web", fmt.Sprint("n", i))
+					want = append(want, fmt.Sprintf("%s shop/web n%d v%d @%d", change(i), i, i+1, i+1))
+				}
+				w.open("ann")
+				ann.mustHear(want...)
+				w.put("shop", "web", "m")
+				ann.mustHear(fmt.Sprintf("MODIFIED shop/web m v%d @%d", n+1, n+1))
+			})
+		})
+	}
+}
+
+// More events than may wait (Kubernetes, 410 Gone; gRPC, status codes).
+func TestTooSlow(t *testing.T) {
+	t.Run("its connection is full", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			const limit, changes = 5, 40
+			w := start(b, limit)
+			w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while %d changes came.", limit, changes)
+			ann, bob := w.watch("ann", "", 0), w.watch("bob", "", 0)
+			ann.mustHear("SYNCED @0")
+			bob.mustHear("SYNCED @0")
+			w.shut("ann")
+			for i := range changes {
+				w.put("shop", "web", fmt.Sprint("n", i))
+				bob.mustHear(fmt.Sprintf("%s shop/web n%d v%d @%d", change(i), i, i+1, i+1))
+			}
+			w.open("ann")
+			ann.mustEnd(codes.ResourceExhausted, "more events waited for ann than may")
+			ann.mustHaveNoGap(0)
+			w.mustRecover(ann)
+		})
+	})
+	t.Run("it calls Recv too late", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			const limit, changes = 5, 200
+			w := start(b, limit)
+			w.about = fmt.Sprintf("The server has a limit of %d. ann did not call Recv while %d changes came, of 8 KiB each.", limit, changes)
+			ann := w.deaf("ann")
+			for range changes {
+				w.quietly(big("shop", "web", 8<<10))
+				w.Wait()
+			}
+			ann.read()
+			ann.mustEnd(codes.ResourceExhausted, "more events waited for ann than may")
+			ann.mustHaveNoGap(0)
+			w.mustRecover(ann)
+		})
+	})
+	t.Run("its connection stays full", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			const limit, changes, size = 5, 1000, 32 << 10
+			w := start(b, limit)
+			w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while %d changes came, of 32 KiB each.", limit, changes)
+			w.watch("ann", "", 0).mustHear("SYNCED @0")
+			w.shut("ann")
+			before := heap()
+			for range changes {
+				w.quietly(big("shop", "web", size))
+			}
+			w.Wait()
+			if grown := heap() - before; grown > changes*size/4 {
+				w.Errorf("%s\nThe program has %d MiB more in memory.\nWant no event kept for her that she will never get.", w.about, grown>>20)
+			}
+			runtime.KeepAlive(w.s)
+		})
+	})
+}
+
+// What the server is given, and what it has sent (grpc/grpc-go#8186).
+func TestShared(t *testing.T) {
+	t.Run("what Put is given", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			w := start(b, limit)
+			ann := w.watch("ann", "", 0)
+			ann.mustHear("SYNCED")
+			mine := pod("shop", "web-0", "n1")
+			mine.Labels = map[string]string{"app": "web"}
+			mine.Version = 77
+			was := proto.CloneOf(mine)
+			w.putPod(mine)
+			if !proto.Equal(mine, was) {
+				w.Fatalf("Put was called with\n  %s\nand then that pod was\n  %s\nWant it left as it is: it is the caller's.", grpctest.Text(was), grpctest.Text(mine))
+			}
+			mine.Node, mine.Labels["app"] = "changed", "changed"
+			w.link.Note("the caller of Put changes node and labels of the pod that it has put")
+			ann.mustHear("ADDED shop/web-0 n1")
+			bob := w.watch("bob", "", 0)
+			bob.mustHear("ADDED shop/web-0 n1", "SYNCED")
+			if app := bob.all()[0].GetPod().GetLabels()["app"]; app != "web" {
+				w.Errorf("A pod was put that had the label app=web; then its caller changed that to %q\nin the same map. A client that watches got app=%s.\nWant app=web: what was put is the server's own.", "changed", app)
+			}
+			w.del("shop", "web-0", true)
+			ann.mustHear("DELETED shop/web-0 n1")
+		})
+	})
+	t.Run("what Send is given", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			w := start(b, limit)
+			w.keep = true
+			w.put("shop", "web-0", "n1")
+			w.put("shop", "web-1", "n1")
+			w.shut("ann")
+			w.watch("ann", "", 0)
+			w.watch("bob", "", 0)
+			w.put("shop", "web-0", "n2")
+			w.put("shop", "web-1", "n2")
+			w.open("ann")
+			w.put("shop", "web-0", "n3")
+			w.del("shop", "web-1", true)
+			for _, name := range []string{"ann", "bob"} {
+				w.tap(name).mustBeUnchanged()
+			}
+		})
+	})
+}
+
+// Clients that go (grpc/grpc-go#5155).
+func TestOver(t *testing.T) {
+	t.Run("the client cancels", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			w := start(b, limit)
+			ann, bob, cid := w.watch("ann", "", 0), w.watch("bob", "shop", 0), w.watch("cid", "", 0)
+			w.put("shop", "web-0", "n1")
+			w.mustHaveWatchers(3)
+			ann.cancel()
+			w.mustHaveEnded("ann", "ann has cancelled her call", codes.Canceled)
+			w.mustHaveWatchers(2)
+			w.put("shop", "web-0", "n2")
+			bob.mustHear("SYNCED", "ADDED shop/web-0 n1", "MODIFIED shop/web-0 n2")
+			bob.cancel()
+			cid.cancel()
+			w.mustHaveEnded("bob", "bob has cancelled his call", codes.Canceled)
+			w.mustHaveWatchers(0)
+		})
+	})
+	t.Run("the client's deadline comes", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			w := start(b, limit)
+			ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
+			defer cancel()
+			ann := w.watchWith(ctx, "ann", "", 0)
+			ann.mustHear("SYNCED")
+			<-time.After(time.Minute)
+			ann.mustEnd(codes.DeadlineExceeded, "her deadline was at 30s")
+			w.mustHaveEnded("ann", "ann's deadline has come", codes.DeadlineExceeded, codes.Canceled)
+			w.mustHaveWatchers(0)
+		})
+	})
+	t.Run("the client cancels while its connection is full", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			w := start(b, limit)
+			w.put("shop", "web-0", "n1")
+			w.shut("ann")
+			ann := w.watch("ann", "", 0)
+			w.put("shop", "web-0", "n2")
+			ann.cancel()
+			w.mustHaveEnded("ann", "ann has cancelled her call", codes.Canceled)
+			w.mustHaveWatchers(0)
+		})
+	})
+	t.Run("the server refuses", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			w := start(b, limit)
+			w.watch("ann", "", 99).mustEnd(codes.OutOfRange, "the server never had a version 99")
+			w.mustHaveWatchers(0)
+		})
+	})
+	t.Run("many of one connection", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			const many = 20
+			w := start(b, limit)
+			cc := w.link.Dial("ann")
+			before := 0
+			for round, n := range []int{1, many} { // the first one dials
+				ctx, cancel := context.WithCancel(b.Context())
+				for range n {
+					stream, err := podsv1.NewPodServiceClient(cc).WatchPods(ctx, &podsv1.WatchPodsRequest{})
+					if err == nil {
+						_, err = stream.Recv()
+					}
+					if err != nil {
+						w.Fatalf("WatchPods, and the first Recv: %s", grpctest.Status(err))
+					}
+				}
+				cancel()
+				w.Wait()
+				if round == 0 {
+					before = runtime.NumGoroutine()
+				}
+			}
+			if left := runtime.NumGoroutine() - before; left >= many/2 {
+				w.Errorf("%d calls of WatchPods were cancelled, and %d goroutines more are there than before.\nWant none.\n\n%s", many, left, w.Waiting())
+			}
+			w.mustHaveWatchers(0)
+		})
+	})
+}
+
+// The server's stop (grpc/grpc-go#2888).
+func TestStop(t *testing.T) {
+	t.Run("while clients watch", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			w := start(b, limit)
+			ann, bob := w.watch("ann", "", 0), w.watch("bob", "shop", 0)
+			ann.mustHear("SYNCED")
+			bob.mustHear("SYNCED")
+			<-time.After(5 * time.Second)
+			w.at("Stop()", w.s.Stop)
+			ann.mustEnd(codes.Unavailable, "the server has stopped")
+			bob.mustEnd(codes.Unavailable, "the server has stopped")
+			w.mustHaveWatchers(0)
+			w.at("GracefulStop() of the grpc.Server, after Stop()", w.grpc.GracefulStop)
+		})
+	})
+	t.Run("while a connection is full", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			w := start(b, limit)
+			w.put("shop", "web-0", "n1")
+			w.shut("ann")
+			ann := w.watch("ann", "", 0)
+			w.at("Stop()", w.s.Stop)
+			w.open("ann")
+			ann.mustEnd(codes.Unavailable, "the server has stopped")
+		})
+	})
+	t.Run("and then", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			w := start(b, limit)
+			w.put("shop", "web-0", "n1")
+			ann := w.watch("ann", "", 0)
+			ann.mustHear("ADDED shop/web-0 n1", "SYNCED")
+			w.at("Stop()", w.s.Stop)
+			w.at("Stop(), for the second time", w.s.Stop)
+			w.at("Put(shop/web-1), after Stop()", func() { w.s.Put(pod("shop", "web-1", "n1")) })
+			w.at(`Delete("shop", "web-1"), after Stop()`, func() { w.s.Delete("shop", "web-1") })
+			for i, version := range []int64{0, 1, 3} {
+				late := w.watch(fmt.Sprint("bob", i), "", version)
+				late.mustEnd(codes.Unavailable, "the server has stopped before")
+				late.mustHear()
+			}
+			w.mustHaveWatchers(0)
+		})
+	})
+}
+
+// The client side, until the server has no more to say (gRPC, status codes).
+func TestWatch(t *testing.T) {
+	t.Run("five events, and the end", func(t *testing.T) {
+		bubble.Run(t, 16, func(b *bubble.B) {
+			s := play(b, nil, event(added, 0), event(added, 0), event(synced, 7), event(modified, 9), event(deleted, 12))
+			s.watch("shop", 0, nil)
+			s.mustHaveAsked("shop", 0)
+			s.mustHaveHeard(5)
+			s.mustReturn(12, nil)
+		})
+	})
+	t.Run("none, and the end", func(t *testing.T) {
+		bubble.Run(t, 16, func(b *bubble.B) {
+			s := play(b, nil)
+			s.watch("", 5, nil)
+			s.mustHaveAsked("", 5)
+			s.mustHaveHeard(0)
+			s.mustReturn(5, nil)
+		})
+	})
+	t.Run("one a minute", func(t *testing.T) {
+		bubble.Run(t, 16, func(b *bubble.B) {
+			s := play(b, nil, event(modified, 6), event(modified, 7), event(modified, 8))
+			s.pause = time.Minute
+			var at []time.Duration
+			s.watch("", 5, func(*podsv1.WatchPodsResponse) error {
+				at = append(at, b.Elapsed())
+				return nil
+			})
+			s.mustHaveHeard(3)
+			s.mustReturn(8, nil)
+			if want := []time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute}; !slices.Equal(at, want) {
+				s.Errorf("%s\nThe server sent an event a minute, three of them.\neach was called at %v\nwant            at %v: as they come", s.call, at, want)
+			}
+		})
+	})
+}
+
+// The client side, and a call that fails (gRPC, status codes).
+func TestWatchFails(t *testing.T) {
+	for _, code := range []codes.Code{codes.Unavailable, codes.ResourceExhausted, codes.OutOfRange} {
+		t.Run(fmt.Sprintf("%v after two changes", code), func(t *testing.T) {
+			bubble.Run(t, 17, func(b *bubble.B) {
+				s := play(b, status.Error(code, "on purpose"), event(modified, 6), event(deleted, 9))
+				s.watch("", 5, nil)
+				s.mustHaveHeard(2)
+				s.mustReturnCode(9, code)
+			})
+		})
+	}
+	t.Run("Unavailable within a snapshot", func(t *testing.T) {
+		bubble.Run(t, 17, func(b *bubble.B) {
+			s := play(b, status.Error(codes.Unavailable, "on purpose"), event(added, 0), event(added, 0))
+			s.watch("", 0, nil)
+			s.mustHaveHeard(2)
+			s.mustReturnCode(0, codes.Unavailable)
+		})
+	})
+	t.Run("OutOfRange at once", func(t *testing.T) {
+		bubble.Run(t, 17, func(b *bubble.B) {
+			s := play(b, status.Error(codes.OutOfRange, "on purpose"))
+			s.watch("", 5, nil)
+			s.mustReturnCode(5, codes.OutOfRange)
+		})
+	})
+	t.Run("nobody is there", func(t *testing.T) {
+		bubble.Run(t, 17, func(b *bubble.B) {
+			s := play(b, nil)
+			s.link.Refuse(true)
+			s.watch("", 5, nil)
+			s.mustReturnCode(5, codes.Unavailable)
+		})
+	})
+	t.Run("the caller cancels", func(t *testing.T) {
+		bubble.Run(t, 17, func(b *bubble.B) {
+			s := play(b, nil, event(modified, 6), event(modified, 7))
+			s.stay = true
+			ctx, cancel := context.WithCancel(b.Context())
+			time.AfterFunc(time.Minute, cancel)
+			s.watchWith(ctx, "", 5, nil)
+			s.mustHaveHeard(2)
+			s.mustReturnCode(7, codes.Canceled)
+			s.mustHaveLeft()
+		})
+	})
+}
+
+var errFull = errors.New("each is not content")
+
+// The client side, and a caller who wants no more (context, WithCancel).
+func TestEachFails(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		err  error
+		nth  int
+		last int64
+	}{
+		{"at the third event", errFull, 3, 7},
+		{"at the first event", errFull, 1, 5},
+		{"with io.EOF, at the second event", io.EOF, 2, 6},
+		{"with a status, at the second event", status.Error(codes.DataLoss, "each's own"), 2, 6},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 18, func(b *bubble.B) {
+				s := play(b, nil, event(modified, 6), event(modified, 7), event(modified, 8), event(modified, 9))
+				s.stay = true
+				n := 0
+				s.watch("", 5, func(*podsv1.WatchPodsResponse) error {
+					if n++; n == tt.nth {
+						s.link.Note("each returns an error, for event %d", n)
+						return tt.err
+					}
+					return nil
+				})
+				s.mustHaveHeard(tt.nth)
+				s.mustReturn(tt.last, tt.err)
+				s.mustHaveLeft()
+			})
+		})
+	}
+}
+
+// Writers and watchers, all at once (sync, Mutex).
+func TestMany(t *testing.T) {
+	bubble.Run(t, 19, func(b *bubble.B) {
+		const writers, puts, watchers = 4, 60, 12
+		w := start(b, 10*writers*puts)
+		var busy sync.WaitGroup
+		for i := range writers {
+			busy.Go(func() {
+				for n := range puts {
+					name := fmt.Sprint("web-", n%3)
+					w.s.Put(pod("shop", name, fmt.Sprintf("n%d-%d", i, n)))
+					if n%5 == 0 {
+						w.s.Delete("shop", name)
+					}
+					w.Worked()
+				}
+			})
+		}
+		clients := make([]*client, watchers)
+		for i := range clients {
+			clients[i] = w.watch(fmt.Sprint("client ", i), "", 0)
+		}
+		busy.Wait()
+		w.watch("last", "", 0)
+		last := w.clients["last"]
+		last.mustHearAtLeast("SYNCED")
+		want := last.state()
+		for _, c := range clients {
+			c.mustHaveNoGap(0)
+			if got := c.state(); got != want {
+				w.Errorf("%d goroutines have put and deleted pods. From all events that a client got which\ncame meanwhile follows that there is now\n  %s\nA client that came after all of it got\n  %s\nWant both to know the same.", writers, got, want)
+			}
+		}
+	})
+}
+
+// Both sides over a real socket (net, TCPListener).
+func TestLoopback(t *testing.T) {
+	loopback.Run(t, 19, func(l *loopback.L) {
+		s := watch.NewServer(limit)
+		server := grpc.NewServer()
+		podsv1.RegisterPodServiceServer(server, s)
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			l.Fatalf("Listen: %v", err)
+		}
+		serving := l.Go("the server", func() error { return server.Serve(ln) })
+		l.Cleanup(func() {
+			server.Stop()
+			serving.Wait()
+		})
+		cc, err := grpc.NewClient(ln.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			l.Fatalf("NewClient: %v", err)
+		}
+		l.Cleanup(func() { cc.Close() })
+
+		s.Put(pod("shop", "web-0", "n1"))
+		var got []string
+		last, err := watch.Watch(l.Context(), podsv1.NewPodServiceClient(cc), "shop", 0, func(e *podsv1.WatchPodsResponse) error {
+			got = append(got, line(e, true))
+			switch e.GetType() {
+			case synced:
+				s.Put(pod("bank", "web-0", "n1"))
+				s.Put(pod("shop", "web-0", "n2"))
+			case modified:
+				s.Stop()
+			}
+			return nil
+		})
+		want := []string{"ADDED shop/web-0 n1 v1 @0", "SYNCED @1", "MODIFIED shop/web-0 n2 v3 @3"}
+		if !slices.Equal(got, want) || last != 3 || status.Code(err) != codes.Unavailable {
+			l.Errorf("Watch of your Server over TCP, which is stopped after the third event, returned\n%d, %s\nwith the events\n%s\nWant 3, Unavailable, and\n%s\n%s", last, grpctest.Status(err), indent(got), indent(want), legend)
+		}
+	})
+}
+
+// world is a server that the learner wrote, and its clients.
+type world struct {
+	*bubble.B
+	s     *watch.Server
+	grpc  *grpc.Server
+	link  *grpctest.Link
+	about string // what the failures of a test begin with
+	keep  bool   // remember what is sent, for mustBeUnchanged
+
+	clients map[string]*client
+
+	mu    sync.Mutex
+	gates map[string]chan struct{} // by client: closed while a Send on its stream may go on
+	taps  map[string]*tap
+}
+
+// start starts a server.
+func start(b *bubble.B, limit int) *world {
+	w := &world{B: b, link: grpctest.New(b), clients: map[string]*client{}, gates: map[string]chan struct{}{}, taps: map[string]*tap{}}
+	b.Do(func() string { return fmt.Sprintf("NewServer(%d)", limit) }, func() { w.s = watch.NewServer(limit) })
+	w.grpc = grpc.NewServer(grpc.StreamInterceptor(w.intercept))
+	podsv1.RegisterPodServiceServer(w.grpc, w.s)
+	w.link.Serve(w.grpc)
+	b.Cleanup(func() { // so that a watch that does not end by itself is left to the rule that is about that
+		w.Go("Stop()", func() error {
+			defer func() { _ = recover() }() // it may have been called before
+			w.s.Stop()
+			return nil
+		})
+	})
+	return w
+}
+
+// at makes a call that has to return at once.
+func (w *world) at(call string, f func()) {
+	w.T().Helper()
+	w.link.Note("%s", call)
+	c := w.Go(call, func() error { f(); return nil })
+	if w.Wait(); !c.Returned() {
+		w.Fatalf("%s has not returned. Want it to, at once: it waits for no client.\n\n%s", call, w.Waiting())
+	}
+}
+
+func pod(namespace, name, node string) *podsv1.Pod {
+	return &podsv1.Pod{Namespace: namespace, Name: name, Phase: podsv1.Phase_PHASE_RUNNING, Node: node}
+}
+
+// big returns a pod of at least so many bytes.
+func big(namespace, name string, size int) *podsv1.Pod {
+	p := pod(namespace, name, "n")
+	p.Labels = map[string]string{"note": strings.Repeat("x", size)}
+	return p
+}
+
+func (w *world) put(namespace, name, node string) {
+	w.T().Helper()
+	w.putPod(pod(namespace, name, node))
+}
+
+func (w *world) putPod(p *podsv1.Pod) {
+	w.T().Helper()
+	w.at(fmt.Sprintf("Put(%s/%s on %s)", p.GetNamespace(), p.GetName(), p.GetNode()), func() { w.s.Put(p) })
+}
+
+// quietly puts a pod without a line in the story.
+func (w *world) quietly(p *podsv1.Pod) {
+	w.s.Put(p)
+	w.Worked()
+}
+
+func (w *world) del(namespace, name string, want bool) {
+	w.T().Helper()
+	call := fmt.Sprintf("Delete(%q, %q)", namespace, name)
+	var got bool
+	w.at(call, func() { got = w.s.Delete(namespace, name) })
+	if got != want {
+		w.Fatalf("%s = %v, want %v", call, got, want)
+	}
+}
+
+func (w *world) mustHaveWatchers(want int) {
+	w.T().Helper()
+	w.Wait()
+	if got := w.s.Watchers(); got != want {
+		w.Fatalf("Watchers() = %d at %v, want %d", got, w.Elapsed(), want)
+	}
+}
+
+// shut has every Send on that client's stream wait, as if its connection was
+// full; open has them go on.
+func (w *world) shut(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.gates[name] == nil {
+		w.gates[name] = make(chan struct{})
+		w.link.Note("%s's connection is full: Send waits", name)
+	}
+}
+
+func (w *world) open(name string) {
+	w.mu.Lock()
+	w.link.Note("%s's connection is not full any more", name)
+	close(w.gates[name])
+	delete(w.gates, name)
+	w.mu.Unlock()
+	w.Wait()
+}
+
+func (w *world) gate(name string) chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.gates[name]
+}
+
+// tap is what a WatchPods is given for a stream: it sees all that is sent.
+type tap struct {
+	grpc.ServerStream
+	w    *world
+	name string
+
+	mu      sync.Mutex
+	sending int // goroutines in SendMsg
+	peak    int
+	sent    []sent
+	over    bool
+	err     error // of WatchPods
+}
+
+// sent is a message, and what it was when it was sent.
+type sent struct{ msg, was proto.Message }
+
+// intercept calls WatchPods with a tap.
+func (w *world) intercept(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	t := &tap{ServerStream: stream, w: w, name: strings.Join(metadata.ValueFromIncomingContext(stream.Context(), "client"), "")}
+	w.mu.Lock()
+	w.taps[t.name] = t
+	w.mu.Unlock()
+	err := handler(srv, t)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over, t.err = true, err
+	return err
+}
+
+// tap returns that of the client's call.
+func (w *world) tap(name string) *tap {
+	w.T().Helper()
+	w.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.taps[name] == nil {
+		w.Fatalf("the call of %s has not come to the server", name)
+	}
+	return w.taps[name]
+}
+
+func (t *tap) SendMsg(m any) error {
+	t.mu.Lock()
+	t.sending++
+	t.peak = max(t.peak, t.sending)
+	if msg, ok := m.(proto.Message); ok && t.w.keep {
+		t.sent = append(t.sent, sent{msg, proto.Clone(msg)})
+	}
+	t.mu.Unlock()
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.sending--
+	}()
+	if gate := t.w.gate(t.name); gate != nil {
+		select {
+		case <-gate:
+		case <-t.Context().Done():
+			return status.FromContextError(t.Context().Err()).Err()
+		}
+	}
+	return t.ServerStream.SendMsg(m)
+}
+
+// most returns how many goroutines were in SendMsg at once.
+func (t *tap) most() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.peak
+}
+
+// mustBeUnchanged wants all messages to be what they were when they were sent.
+func (t *tap) mustBeUnchanged() {
+	t.w.T().Helper()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.sent {
+		if !proto.Equal(s.msg, s.was) {
+			t.w.Fatalf("Send was called on %s's stream with\n  %s\nand later on that message was\n  %s\nWant it never changed: who traces or counts messages may still look at it.", t.name, grpctest.Text(s.was), grpctest.Text(s.msg))
+		}
+	}
+}
+
+// mustHaveEnded wants WatchPods to have returned an error with one of those
+// codes, for that client.
+func (w *world) mustHaveEnded(name, why string, want ...codes.Code) {
+	w.T().Helper()
+	t := w.tap(name)
+	t.mu.Lock()
+	over, err := t.over, t.err
+	t.mu.Unlock()
+	switch {
+	case !over:
+		w.Fatalf("%s, and WatchPods has not returned by %v. Want it to, at once.\n\n%s", why, w.Elapsed(), w.Waiting())
+	case !slices.Contains(want, status.Code(err)):
+		w.Fatalf("%s, and WatchPods returned %s.\nWant a status that is %v, for those who log and count calls: gRPC makes Unknown\nof an error that has none.", why, grpctest.Status(err), want[0])
+	}
+}
+
+// client is one call of WatchPods.
+type client struct {
+	w      *world
+	name   string
+	call   string // in words
+	stream grpc.ServerStreamingClient[podsv1.WatchPodsResponse]
+	cancel context.CancelFunc
+
+	mu     sync.Mutex
+	events []*podsv1.WatchPodsResponse
+	asked  int // how many of them a mustHear has had
+	err    error
+	endAt  time.Duration
+}
+
+// watch has a client call WatchPods, and read all that comes.
+func (w *world) watch(name, namespace string, version int64) *client {
+	w.T().Helper()
+	return w.watchWith(w.Context(), name, namespace, version)
+}
+
+func (w *world) watchWith(ctx context.Context, name, namespace string, version int64, opts ...grpc.DialOption) *client {
+	w.T().Helper()
+	c := w.call(ctx, name, namespace, version, opts...)
+	c.read()
+	return c
+}
+
+// deaf has a client call WatchPods, and read nothing of it. Little of it is on
+// its way at once: a window that grew would say nothing about the server.
+func (w *world) deaf(name string) *client {
+	w.T().Helper()
+	return w.call(w.Context(), name, "", 0, grpc.WithStaticStreamWindowSize(64<<10), grpc.WithStaticConnWindowSize(64<<10))
+}
+
+func (w *world) call(ctx context.Context, name, namespace string, version int64, opts ...grpc.DialOption) *client {
+	w.T().Helper()
+	where := "all namespaces"
+	if namespace != "" {
+		where = fmt.Sprintf("namespace %q", namespace)
+	}
+	c := &client{w: w, name: name, call: fmt.Sprintf("%s watches %s from version %d", name, where, version)}
+	w.clients[name] = c
+	ctx, c.cancel = context.WithCancel(metadata.AppendToOutgoingContext(ctx, "client", name))
+	var err error
+	c.stream, err = podsv1.NewPodServiceClient(w.link.Dial(name, opts...)).WatchPods(ctx, &podsv1.WatchPodsRequest{Namespace: namespace, Version: version})
+	if err != nil {
+		w.Fatalf("%s: %s", c.call, grpctest.Status(err))
+	}
+	w.Wait()
+	return c
+}
+
+// read calls Recv until the call is over.
+func (c *client) read() {
+	c.w.Go("the client "+c.name, func() error {
+		for {
+			e, err := c.stream.Recv()
+			c.mu.Lock()
+			if err != nil {
+				c.err, c.endAt = err, c.w.Elapsed()
+				c.mu.Unlock()
+				return nil
+			}
+			c.events = append(c.events, e)
+			c.mu.Unlock()
+		}
+	})
+	c.w.Wait()
+}
+
+// all returns the events so far.
+func (c *client) all() []*podsv1.WatchPodsResponse {
+	c.w.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.events)
+}
+
+// legend explains what line writes.
+const legend = "(v: the pod's version, @: the event's version)"
+
+const (
+	added    = podsv1.WatchPodsResponse_TYPE_ADDED
+	modified = podsv1.WatchPodsResponse_TYPE_MODIFIED
+	deleted  = podsv1.WatchPodsResponse_TYPE_DELETED
+	synced   = podsv1.WatchPodsResponse_TYPE_SYNCED
+)
+
+// change is what the i-th Put of one pod is.
+func change(i int) string {
+	if i == 0 {
+		return "ADDED"
+	}
+	return "MODIFIED"
+}
+
+// line is an event in words: ADDED shop/web-0 n1 v1 @0.
+func line(e *podsv1.WatchPodsResponse, versions bool) string {
+	words := []string{strings.TrimPrefix(e.GetType().String(), "TYPE_")}
+	if p := e.GetPod(); p != nil {
+		words = append(words, p.GetNamespace()+"/"+p.GetName())
+		if p.GetNode() != "" {
+			words = append(words, p.GetNode())
+		}
+		if versions {
+			words = append(words, fmt.Sprint("v", p.GetVersion()))
+		}
+	}
+	if versions {
+		words = append(words, fmt.Sprint("@", e.GetVersion()))
+	}
+	return strings.Join(words, " ")
+}
+
+// matches says whether an event is what want says. Versions of which want says
+// nothing are not looked at.
+func matches(e *podsv1.WatchPodsResponse, want string) bool {
+	words := strings.Fields(line(e, true))
+	words = slices.DeleteFunc(words, func(w string) bool {
+		return w[0] == '@' && !strings.Contains(want, " @") || w[0] == 'v' && !strings.Contains(want, " v")
+	})
+	return strings.Join(words, " ") == want
+}
+
+// mustHear wants those events to have come since it was last called, and no
+// others.
+func (c *client) mustHear(want ...string) {
+	c.w.T().Helper()
+	c.hear(true, want)
+}
+
+// mustHearAtLeast is mustHear, but wants only that they are among what came.
+func (c *client) mustHearAtLeast(want ...string) {
+	c.w.T().Helper()
+	c.hear(false, want)
+}
+
+func (c *client) hear(exactly bool, want []string) {
+	c.w.T().Helper()
+	c.w.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	got := c.events[c.asked:]
+	again := c.asked > 0
+	c.asked = len(c.events)
+	if exactly && slices.EqualFunc(got, want, matches) || !exactly && holds(got, want) {
+		return
+	}
+	text := c.w.begin() + c.call + "."
+	if again {
+		text += fmt.Sprintf(" Since the last look there came, by %v\n", c.w.Elapsed())
+	} else {
+		text += fmt.Sprintf(" By %v there came\n", c.w.Elapsed())
+	}
+	versions := strings.Contains(strings.Join(want, "\n"), " @") || strings.Contains(strings.Join(want, "\n"), " v")
+	text += c.listing(got, want, versions, exactly)
+	if c.err != nil {
+		text += fmt.Sprintf("The call ended at %v: %s\n", c.endAt, outcome(c.err))
+	}
+	if versions {
+		text += legend
+	}
+	c.w.Fatalf("%s", text)
+}
+
+// listing shows what came and what was wanted, with a mark at the first event
+// that is another one.
+func (c *client) listing(got []*podsv1.WatchPodsResponse, want []string, versions, exactly bool) string {
+	first := 0
+	for first < len(got) && first < len(want) && matches(got[first], want[first]) {
+		first++
+	}
+	if !exactly {
+		first = -1
+	}
+	lines := make([]string, len(got))
+	for i, e := range got {
+		lines[i] = line(e, versions)
+	}
+	text := marked(lines, first) + "Want\n"
+	if !exactly {
+		text = marked(lines, first) + "Want among it\n"
+	}
+	return text + marked(want, first)
+}
+
+// marked is an indented list with one of its lines marked. Of a long one, it is
+// what is near the mark.
+func marked(lines []string, mark int) string {
+	if len(lines) == 0 {
+		return "  nothing\n"
+	}
+	var b strings.Builder
+	for i, l := range lines {
+		switch {
+		case len(lines) > 24 && (i < mark-8 || i > max(mark, 0)+8):
+			if i == 0 || i == len(lines)-1 {
+				fmt.Fprintf(&b, "  … (%d in all)\n", len(lines))
+			}
+		case i == mark:
+			fmt.Fprintf(&b, "> %s\n", l)
+		default:
+			fmt.Fprintf(&b, "  %s\n", l)
+		}
+	}
+	return b.String()
+}
+
+// holds says whether the wanted ones are among what came.
+func holds(got []*podsv1.WatchPodsResponse, want []string) bool {
+	for _, w := range want {
+		if !slices.ContainsFunc(got, func(e *podsv1.WatchPodsResponse) bool { return matches(e, w) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func indent(lines []string) string { return strings.TrimRight(marked(lines, -1), "\n") }
+
+// begin is what a failure begins with.
+func (w *world) begin() string {
+	if w.about == "" {
+		return ""
+	}
+	return w.about + "\n"
+}
+
+// outcome is how a call ended.
+func outcome(err error) string {
+	if errors.Is(err, io.EOF) {
+		return "OK (io.EOF)"
+	}
+	return grpctest.Status(err)
+}
+
+// mustEnd wants the call to have ended with that code by now.
+func (c *client) mustEnd(want codes.Code, why string) {
+	c.w.T().Helper()
+	c.w.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if why != "" {
+		why = ": " + why
+	}
+	switch {
+	case c.err == nil:
+		c.w.Fatalf("%s%s, got %d events, and the call is still going on at %v.\nWant it ended with %v%s.\n\n%s", c.w.begin(), c.call, len(c.events), c.w.Elapsed(), want, why, c.w.Waiting())
+	case errors.Is(c.err, io.EOF) || status.Code(c.err) != want:
+		c.w.Fatalf("%s%s. The call ended with %s.\nWant %v%s.", c.w.begin(), c.call, outcome(c.err), want, why)
+	}
+}
+
+// mustGoOn wants the call not to have ended.
+func (c *client) mustGoOn() {
+	c.w.T().Helper()
+	c.w.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		c.w.Fatalf("%s%s. The call ended at %v: %s\nWant it to go on: changes are to come.", c.w.begin(), c.call, c.endAt, outcome(c.err))
+	}
+}
+
+// mustHaveNoGap wants the events after SYNCED, or after that version, to be all
+// that there were, in order, as far as they go. The client watches all
+// namespaces.
+func (c *client) mustHaveNoGap(version int64) {
+	c.w.T().Helper()
+	begun := version > 0
+	for i, e := range c.all() {
+		switch {
+		case begun && e.GetVersion() != version+1:
+			c.w.Fatalf("%s%s. Behind version %d came, as event %d\n  %s\nWant version %d there: none left out, none twice, in order.\n%s", c.w.begin(), c.call, version, i+1, line(e, true), version+1, legend)
+		case e.GetType() == synced:
+			begun = true
+		}
+		version = e.GetVersion()
+	}
+}
+
+// state is what a client knows that applies all events to what it had.
+func (c *client) state() string {
+	pods := map[string]string{}
+	for _, e := range c.all() {
+		switch p := e.GetPod(); e.GetType() {
+		case added, modified:
+			pods[p.GetNamespace()+"/"+p.GetName()] = p.GetNode()
+		case deleted:
+			delete(pods, p.GetNamespace()+"/"+p.GetName())
+		}
+	}
+	if len(pods) == 0 {
+		return "no pod"
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(fmt.Sprint(pods), "map["), "]")
+}
+
+// mustRecover has a client come back that was ended, and wants it to end up with
+// what the server has.
+func (w *world) mustRecover(c *client) {
+	w.T().Helper()
+	events := c.all()
+	last := events[len(events)-1].GetVersion()
+	again := w.watch(c.name+" again", "", last)
+	again.mu.Lock()
+	refused := status.Code(again.err) == codes.OutOfRange
+	again.mu.Unlock()
+	switch {
+	case refused:
+		again = w.watch(c.name+" again", "", 0)
+	case last > 0:
+		again.events = append(events, again.all()...)
+	}
+	again.mustHaveNoGap(0)
+	fresh := w.watch("cid", "", 0)
+	fresh.mustHearAtLeast("SYNCED")
+	if again.state() != fresh.state() {
+		w.Fatalf("%s%s. What came since leads to\n  %s\nThe server has\n  %s\nWant the same, or OutOfRange and then the same from version 0.", w.begin(), again.call, again.state(), fresh.state())
+	}
+}
+
+// heap is how much memory is in use, in bytes.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// script is a server that plays what a test says, for the client side.
+type script struct {
+	*bubble.B
+	podsv1.UnimplementedPodServiceServer
+	link   *grpctest.Link
+	client podsv1.PodServiceClient
+	events []*podsv1.WatchPodsResponse
+	end    error         // behind the events
+	pause  time.Duration // before each of them
+	stay   bool          // behind the events, until the client goes
+
+	calls, left atomic.Int32
+
+	mu    sync.Mutex
+	asked []*podsv1.WatchPodsRequest
+
+	call  string // of Watch
+	heard []*podsv1.WatchPodsResponse
+	last  int64
+	err   error
+}
+
+func event(change podsv1.WatchPodsResponse_Type, version int64) *podsv1.WatchPodsResponse {
+	if change == synced {
+		return &podsv1.WatchPodsResponse{Type: change, Version: version}
+	}
+	return &podsv1.WatchPodsResponse{Type: change, Pod: pod("shop", "web-0", "n1"), Version: version}
+}
+
+// play starts a server that sends those events, and then ends the call with err.
+func play(b *bubble.B, err error, events ...*podsv1.WatchPodsResponse) *script {
+	s := &script{B: b, link: grpctest.New(b), events: events, end: err}
+	server := grpc.NewServer()
+	podsv1.RegisterPodServiceServer(server, s)
+	s.link.Serve(server)
+	s.client = podsv1.NewPodServiceClient(s.link.Dial("Watch"))
+	return s
+}
+
+func (s *script) WatchPods(req *podsv1.WatchPodsRequest, stream grpc.ServerStreamingServer[podsv1.WatchPodsResponse]) error {
+	s.calls.Add(1)
+	defer s.left.Add(1)
+	s.mu.Lock()
+	s.asked = append(s.asked, proto.CloneOf(req))
+	s.mu.Unlock()
+	for _, e := range s.events {
+		if s.pause > 0 {
+			<-time.After(s.pause)
+		}
+		if err := stream.Send(e); err != nil {
+			return err
+		}
+	}
+	if s.stay {
+		<-stream.Context().Done()
+		return status.FromContextError(stream.Context().Err()).Err()
+	}
+	return s.end
+}
+
+// watch calls Watch, and waits until it returns. A nil each is content.
+func (s *script) watch(namespace string, version int64, each func(*podsv1.WatchPodsResponse) error) {
+	s.watchWith(s.Context(), namespace, version, each)
+}
+
+func (s *script) watchWith(ctx context.Context, namespace string, version int64, each func(*podsv1.WatchPodsResponse) error) {
+	s.call = fmt.Sprintf("Watch(ctx, client, %q, %d, each)", namespace, version)
+	s.Go(s.call, func() error {
+		s.last, s.err = watch.Watch(ctx, s.client, namespace, version, func(e *podsv1.WatchPodsResponse) error {
+			s.heard = append(s.heard, proto.CloneOf(e))
+			if each == nil {
+				return nil
+			}
+			return each(e)
+		})
+		return nil
+	}).Wait()
+}
+
+// mustHaveAsked wants one call with that request.
+func (s *script) mustHaveAsked(namespace string, version int64) {
+	s.T().Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	want := &podsv1.WatchPodsRequest{Namespace: namespace, Version: version}
+	if len(s.asked) != 1 {
+		s.Fatalf("%s returned %d, %s\nThe server was called %d times. Want one call.", s.call, s.last, words(s.err), len(s.asked))
+	}
+	if !proto.Equal(s.asked[0], want) {
+		s.Fatalf("%s called WatchPods with\n  %s\nwant\n  %s", s.call, grpctest.Text(s.asked[0]), grpctest.Text(want))
+	}
+}
+
+// mustHaveHeard wants each to have been called with the first n events.
+func (s *script) mustHaveHeard(n int) {
+	s.T().Helper()
+	s.Wait()
+	if slices.EqualFunc(s.heard, s.events[:n], func(a, b *podsv1.WatchPodsResponse) bool { return proto.Equal(a, b) }) {
+		return
+	}
+	list := func(events []*podsv1.WatchPodsResponse) string {
+		var lines []string
+		for _, e := range events {
+			lines = append(lines, line(e, true))
+		}
+		return marked(lines, -1)
+	}
+	s.Fatalf("%s returned %d, %s\neach was called with\n%sWant\n%s%s", s.call, s.last, words(s.err), list(s.heard), list(s.events[:n]), legend)
+}
+
+// mustReturn wants those results.
+func (s *script) mustReturn(last int64, err error) {
+	s.T().Helper()
+	if s.last != last || !errors.Is(s.err, err) {
+		s.Fatalf("%s returned %d, %s\nWant %d, %s\n%s", s.call, s.last, words(s.err), last, words(err), s.sent())
+	}
+}
+
+// mustReturnCode wants an error of that code.
+func (s *script) mustReturnCode(last int64, code codes.Code) {
+	s.T().Helper()
+	if code == codes.Canceled && errors.Is(s.err, context.Canceled) && s.last == last {
+		return
+	}
+	if s.last != last || status.Code(s.err) != code {
+		s.Fatalf("%s returned %d, %s\nWant %d, and an error whose status.Code is %v.\n%s", s.call, s.last, words(s.err), last, code, s.sent())
+	}
+}
+
+// sent says what the server's script was.
+func (s *script) sent() string {
+	if len(s.events) == 0 {
+		return "The server sent no event."
+	}
+	var versions []string
+	for _, e := range s.events {
+		versions = append(versions, fmt.Sprint(e.GetVersion()))
+	}
+	return "The server sent events with the versions " + strings.Join(versions, ", ") + "."
+}
+
+// mustHaveLeft wants the call to be over for the server, too.
+func (s *script) mustHaveLeft() {
+	s.T().Helper()
+	s.Wait()
+	if open := s.calls.Load() - s.left.Load(); open > 0 {
+		s.Fatalf("%s has returned %d, %s\nThe server still has a call of WatchPods: its stream's context is not done.\nWant the call cancelled: nobody reads from it any more.", s.call, s.last, words(s.err))
+	}
+}
+
+// words is an error, or that there is none.
+func words(err error) string {
+	switch {
+	case err == nil:
+		return "nil"
+	case errors.Is(err, io.EOF):
+		return "io.EOF"
+	}
+	if _, ok := status.FromError(err); ok {
+		return grpctest.Status(err)
+	}
+	return fmt.Sprintf("%q", err)
+}

@@ -165,11 +165,11 @@ func (c *check) right(k course.Kata) ([]*stand, error) {
 	return all, nil
 }
 
-// readTree returns the files of Go below a folder.
+// readTree returns the sources below a folder: files of Go, and what they embed.
 func readTree(root, dir string) (known.Files, error) {
 	files := known.Files{}
 	err := filepath.WalkDir(filepath.Join(root, filepath.FromSlash(dir)), func(name string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || filepath.Ext(name) != ".go" {
+		if err != nil || d.IsDir() || !course.IsSource(name) {
 			return err
 		}
 		src, err := os.ReadFile(name)

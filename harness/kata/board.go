@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path"
 	"strings"
 	"unicode/utf8"
 
@@ -100,8 +101,9 @@ func (a *app) whatNext(board []course.Standing, next int) {
 
 // file returns the file that the learner edits, by its path below the root.
 func file(s course.Standing) string {
-	if len(s.Folder.Own) == 1 {
-		return s.Folder.Own[0]
+	own := s.Folder.Own
+	if len(own) == 1 || len(own) > 1 && path.Ext(own[0]) != ".go" {
+		return own[0]
 	}
 	return s.File()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/example/netkata/harness/internal/course"
@@ -38,10 +39,11 @@ func (a *app) solution(k course.Kata, spoil bool) error {
 	if a.log().Of(k.ID).SinceReset().Green() == nil && !spoil {
 		return fmt.Errorf("%s is not green yet\n  a hint: %s hint %s\n  the reference all the same: %s solution --spoil %s", k.ID, self, k.ID, self, k.ID)
 	}
-	names, err := filepath.Glob(filepath.Join(a.index.Root, "solutions", filepath.FromSlash(k.ID), "*.go"))
+	names, err := filepath.Glob(filepath.Join(a.index.Root, "solutions", filepath.FromSlash(k.ID), "*"))
 	if err != nil {
 		return err
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !course.IsSource(name) })
 	if len(names) == 0 {
 		return fmt.Errorf("there is no file in solutions/%s", k.ID)
 	}

@@ -300,6 +300,18 @@ func TestBad(t *testing.T) {
 	}
 }
 
+// The mark may stand in what a stub embeds.
+func TestEmbedded(t *testing.T) {
+	root := toys(t)
+	edit{halfStub, "", "//go:build !solution\n\npackage half\n\nimport _ \"embed\"\n\n//go:embed half.proto\nvar Proto string\n"}.apply(t, root)
+	for text, want := range map[string]int{"// TODO: all of it\n": 0, "message Half {}\n": 1} {
+		edit{"katas/toy/half/half.proto", "", text}.apply(t, root)
+		if found := stubs(open(t, root, Everything)); len(found) != want {
+			t.Errorf("half.proto is %q: got %v, want %d findings", text, found, want)
+		}
+	}
+}
+
 // apply makes the edit until the end of the test.
 func (e edit) apply(t *testing.T, root string) {
 	t.Helper()

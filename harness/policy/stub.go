@@ -3,6 +3,8 @@ package policy
 import (
 	"fmt"
 	"go/ast"
+	"path"
+	"regexp"
 	"strings"
 )
 
@@ -34,7 +36,7 @@ func stubs(h *House) []Finding {
 // one return. Methods that only name a value are given.
 func bodies(h *House, f *file) []Finding {
 	var found []Finding
-	if !strings.Contains(f.src, "TODO") { // in a comment, or in a text to fill
+	if !strings.Contains(f.src+embedded(h, f), "TODO") { // in a comment, or in a text to fill
 		return []Finding{{f.Path, 0, "nothing is marked TODO: what is there to write?"}}
 	}
 	for _, d := range f.ast.Decls {
@@ -51,6 +53,20 @@ func bodies(h *House, f *file) []Finding {
 		}
 	}
 	return found
+}
+
+var embeds = regexp.MustCompile(`(?m)^//go:embed (\S+)$`)
+
+// embedded returns the text of the files that a stub embeds for the learner to
+// write.
+func embedded(h *House, f *file) string {
+	var text string
+	for _, m := range embeds.FindAllStringSubmatch(f.src, -1) {
+		if other := h.file(path.Dir(f.Path) + "/" + m[1]); other != nil {
+			text += other.src
+		}
+	}
+	return text
 }
 
 // marked says whether a comment in the body begins with TODO.

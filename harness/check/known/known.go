@@ -18,18 +18,19 @@
 // space or "+" the new one. The old text must occur exactly once in the
 // reference; it need not be whole lines.
 //
-// A right solution is a folder, testdata/right/dns/name/HABIT, whose files of Go
-// stand in for all those of the reference.
+// A right solution is a folder, testdata/right/dns/name/HABIT, whose sources, of
+// Go and what it embeds, stand in for all those of the reference.
 package known
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/tools/txtar"
+
+	"github.com/example/netkata/harness/internal/course"
 )
 
 // Wrong is a known wrong solution: an edit of the reference.
@@ -47,7 +48,7 @@ type Hunk struct {
 	Old, New string
 }
 
-// Files are files of Go by their path below the repository's root.
+// Files are sources by their path below the repository's root.
 type Files map[string]string
 
 // ParseWrong reads the wrong solutions of one kata. Errors begin with the place:
@@ -274,7 +275,7 @@ func FindRight(id string, files Files) []Right {
 	for name, src := range files {
 		rest, ok := strings.CutPrefix(name, "testdata/right/"+id+"/")
 		habit, base, ok2 := strings.Cut(rest, "/")
-		if !ok || !ok2 || path.Ext(base) != ".go" {
+		if !ok || !ok2 || !course.IsSource(base) {
 			continue
 		}
 		if byHabit[habit] == nil {

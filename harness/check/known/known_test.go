@@ -148,12 +148,14 @@ func TestFindRight(t *testing.T) {
 		"testdata/right/dns/name/recursive/name.go":   "1",
 		"testdata/right/dns/name/recursive/append.go": "2",
 		"testdata/right/dns/name/library/name.go":     "3",
+		"testdata/right/dns/name/library/name.proto":  "4",
+		"testdata/right/dns/name/library/notes.txt":   "no source",
 		"testdata/right/dns/name/README.md":           "no folder, no habit",
 		"testdata/right/dns/names/other/names.go":     "another kata",
 		"solutions/dns/name/name.go":                  "the reference",
 	})
 	want := []known.Right{
-		{"library", known.Files{"solutions/dns/name/name.go": "3"}},
+		{"library", known.Files{"solutions/dns/name/name.go": "3", "solutions/dns/name/name.proto": "4"}},
 		{"recursive", known.Files{"solutions/dns/name/name.go": "1", "solutions/dns/name/append.go": "2"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

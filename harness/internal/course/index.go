@@ -151,6 +151,13 @@ func (x Index) needs(k Kata) []string {
 	return ids
 }
 
+// IsSource says whether a file, by its name, is of a kind that the learner's
+// code and the solutions are made of: Go, and the protocols that it embeds.
+func IsSource(name string) bool {
+	ext := path.Ext(name)
+	return ext == ".go" || ext == ".proto"
+}
+
 // File returns the path, below the root and with slashes, of the file that
 // the learner edits.
 func (k Kata) File() string { return path.Join(k.Dir, k.Name+".go") }

@@ -1,6 +1,7 @@
 package course
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -171,10 +173,10 @@ func (x Index) untagged(f Folder) []string {
 	return names
 }
 
-// Unwritten is a function whose body is still that of the stub, or a variable
-// whose text is still marked TODO.
+// Unwritten is a function whose body is still that of the stub, a variable whose
+// text is still marked TODO, or such a mark in a file that is not Go.
 type Unwritten struct {
-	Name string // "Parse", "Server.Handle"
+	Name string // "Parse", "Server.Handle"; of a mark, what stands behind it
 	File string // below the root, with slashes
 	Line int
 }
@@ -184,6 +186,7 @@ func (x Index) Unwritten(f Folder) []Unwritten {
 	var list []Unwritten
 	for _, name := range f.Own {
 		if !strings.HasSuffix(name, ".go") {
+			list = append(list, marks(x.Root, name)...)
 			continue
 		}
 		fset := token.NewFileSet()
@@ -195,6 +198,28 @@ func (x Index) Unwritten(f Folder) []Unwritten {
 			if n := declaredName(d); n != "" && (isTodo(d) || isBlank(d, src.Comments)) {
 				list = append(list, Unwritten{n, name, fset.Position(d.Pos()).Line})
 			}
+		}
+	}
+	return list
+}
+
+// todoMark is a comment that begins with TODO.
+var todoMark = regexp.MustCompile(`^\s*(?://|/?\*|#)\s*TODO\b:?\s*(.*)`)
+
+// marks returns the lines of a source of another language than Go that are
+// marked TODO.
+func marks(root, name string) []Unwritten {
+	if !IsSource(name) {
+		return nil
+	}
+	src, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+	if err != nil {
+		return nil
+	}
+	var list []Unwritten
+	for i, line := range strings.Split(string(src), "\n") {
+		if m := todoMark.FindStringSubmatch(line); m != nil {
+			list = append(list, Unwritten{cmp.Or(strings.TrimSpace(m[1]), "TODO"), name, i + 1})
 		}
 	}
 	return list

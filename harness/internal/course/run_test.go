@@ -128,6 +128,22 @@ var Fine = "00"
 	}
 }
 
+// A mark in another language than Go is told by what stands behind it.
+func TestUnwrittenText(t *testing.T) {
+	x, _, _ := repository(t)
+	const name = "katas/t/a/a.proto"
+	write(t, filepath.Join(x.Root, name), []byte(`syntax = "proto3";
+// TODO: what is missing
+message A {}   // done, TODO or not
+  # TODO
+// TODOS are something else
+`))
+	want := []course.Unwritten{{Name: "what is missing", File: name, Line: 2}, {Name: "TODO", File: name, Line: 4}}
+	if got := x.Unwritten(course.Folder{Own: []string{name}}); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 // Each TODO in the stubs of this repository is found, where the stub is untouched.
 func TestUnwrittenStubs(t *testing.T) {
 	root, err := course.FindRoot(".")

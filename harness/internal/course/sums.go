@@ -113,9 +113,9 @@ func files(root string, k Kata) ([]string, error) {
 // repository's root, with slashes, sorted.
 type Folder struct {
 	Known    bool     // whether katas/stubs.sum tells what was shipped
-	Own      []string // what was shipped for the learner to edit
+	Own      []string // what was shipped for the learner to edit: what Go embeds, then Go
 	Edited   []string // those of Own that are changed or gone
-	Tampered []string // tests and bridge that are changed or gone
+	Tampered []string // tests, bridge and what is given that are changed or gone
 	Readme   bool     // whether the README is changed or gone
 	Extra    []string // what was not shipped
 	Sum      string   // of the content of all of Own, "" when there is none
@@ -147,6 +147,7 @@ func (x Index) Folder(k Kata, s Sums) (Folder, error) {
 			f.Tampered = append(f.Tampered, file)
 		}
 	}
+	slices.SortStableFunc(f.Own, func(a, b string) int { return goes(a) - goes(b) })
 	names, err := files(x.Root, k)
 	for _, name := range names {
 		if s[name] == "" && f.Known {
@@ -175,12 +176,21 @@ func (s Sums) of(k Kata) []string {
 	return names
 }
 
+// goes is 1 for a file of Go, which stands behind what it embeds.
+func goes(name string) int {
+	if path.Ext(name) == ".go" {
+		return 1
+	}
+	return 0
+}
+
 // isOwn says whether a kata's file, by its path below katas/, is there for the
-// learner to edit.
+// learner to edit. What is called before.proto, or before.go, is what was there
+// before: it is given.
 func isOwn(k Kata, name string) bool {
 	rest := strings.TrimPrefix(name, k.ID+"/")
 	return rest != "README.md" && rest != "bridge.go" && !strings.HasSuffix(rest, "_test.go") &&
-		!strings.HasPrefix(rest, "testdata/")
+		!strings.HasPrefix(rest, "testdata/") && !strings.HasPrefix(rest, "before.")
 }
 
 // replaceFile writes a file so that at any moment either its old content is

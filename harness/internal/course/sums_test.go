@@ -100,3 +100,34 @@ func TestFolder(t *testing.T) {
 		})
 	}
 }
+
+// What Go embeds for the learner to write comes before the Go; what was there
+// before is given.
+func TestFolderEmbedded(t *testing.T) {
+	x, k, _ := repository(t)
+	for _, name := range []string{"a.proto", "before.proto"} {
+		write(t, filepath.Join(x.Root, "katas/t/a", name), []byte(name))
+	}
+	sums, err := course.TakeSums(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := []string{"katas/t/a/a.proto", "katas/t/a/a.go"}
+	for _, tc := range []struct {
+		file             string
+		edited, tampered []string
+	}{
+		{"a.proto", own[:1], nil},
+		{"before.proto", own[:1], []string{"katas/t/a/before.proto"}},
+	} {
+		write(t, filepath.Join(x.Root, "katas/t/a", tc.file), []byte("changed"))
+		f, err := x.Folder(k, sums)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := [][]string{f.Own, f.Edited, f.Tampered}
+		if d := cmp.Diff([][]string{own, tc.edited, tc.tampered}, got); d != "" {
+			t.Errorf("%s is changed: %s", tc.file, d)
+		}
+	}
+}

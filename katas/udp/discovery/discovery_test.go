@@ -812,6 +812,20 @@ func TestUnreachable(t *testing.T) {
 		w.pass(time.Second)
 		n.mustKnow(e)
 	})
+	run("ReadFrom fails, again and again, for a second", 2, func(w *world) {
+		n, p := w.run(0, w.config(w.d.Word())), w.play(1)
+		w.pass(w.interval / 10)
+		n.conn.fail(time.Second)
+		p.says(n, "WHO") // which has the next ReadFrom fail
+		w.pass(2 * time.Second)
+		if calls, at := n.conn.hurry(); calls >= hotLoop {
+			w.Fatalf("%s\nhas called ReadFrom %d times at %v, and each time it failed\nwant a pause after a failure", n.title(), calls, at)
+		}
+		e := p.is(w.text())
+		p.claims(n, 60_000)
+		w.pass(time.Second)
+		n.mustKnow(e)
+	})
 	run("somebody closes the socket", 2, func(w *world) {
 		n := w.run(0, w.config(w.d.Word()))
 		w.pass(w.interval * 3 / 2)
@@ -1190,6 +1204,46 @@ type socket struct {
 	moves   atomic.Int64 // calls of ReadFrom begun, and of WriteTo ended
 	byes    atomic.Int64 // goodbyes sent
 	slow    atomic.Pointer[slow]
+
+	mu      sync.Mutex
+	broken  time.Duration // until then, ReadFrom fails once something has come
+	failed  time.Duration // when it did so last
+	calls   int           // so many times at that moment
+	hurried bool          // too often
+}
+
+// hotLoop is how many failures at one moment are too many.
+const hotLoop = 50
+
+// fail has ReadFrom fail for so long, from the next datagram on.
+func (s *socket) fail(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = s.w.Elapsed() + d
+}
+
+// fails says whether ReadFrom fails now: not any more when it is called in a
+// loop that would never end.
+func (s *socket) fails(begun bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.w.Elapsed()
+	if now >= s.broken || s.hurried || begun && s.calls == 0 {
+		return false
+	}
+	if s.failed != now {
+		s.failed, s.calls = now, 0
+	}
+	s.calls++
+	s.hurried = s.calls >= hotLoop
+	return true
+}
+
+// hurry returns how often ReadFrom failed when it did so last, and when that was.
+func (s *socket) hurry() (calls int, at time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls, s.failed
 }
 
 // slow is an announcement to somebody that takes a while to send, though no time
@@ -1258,11 +1312,18 @@ func (s *socket) beAsked() {
 
 func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
 	s.moves.Add(1)
+	if s.fails(true) {
+		return s.noBuffers()
+	}
 	s.reading.Add(1)
 	n, from, err := s.PacketConn.ReadFrom(b)
 	s.reading.Add(-1)
 	if err != nil {
 		return n, from, err
+	}
+	if s.fails(false) {
+		s.w.Net.Note("ReadFrom fails, and from now on again and again: ENOBUFS")
+		return s.noBuffers()
 	}
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
@@ -1272,6 +1333,11 @@ func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
 		return 0, nil, &net.OpError{Op: "read", Net: "udp", Source: s.LocalAddr(), Err: os.NewSyscallError("recvfrom", syscall.ECONNRESET)}
 	}
 	return n, inBytes(from, s.w.read), nil
+}
+
+// noBuffers is what ReadFrom returns when the kernel is short of memory.
+func (s *socket) noBuffers() (int, net.Addr, error) {
+	return 0, nil, &net.OpError{Op: "read", Net: "udp", Source: s.LocalAddr(), Err: os.NewSyscallError("recvfrom", syscall.ENOBUFS)}
 }
 
 // peer is a host that the test plays.

@@ -375,8 +375,8 @@ func anyChange(t *testing.T) {
 			}
 		}
 		maps.DeleteFunc(always, func(_ string, pod *podsv1.Pod) bool { return of != "" && pod.Namespace != of })
-		if text := missed(got, slices.Sorted(maps.Keys(always))); text != "" || req.PageToken != "" {
-			r.Errorf("%s%s\n\n%s", text, tooLong(req), strings.Join(s.told, "\n"))
+		if text := wrong(got, slices.Sorted(maps.Keys(always)), req); text != "" {
+			r.Errorf("%s\n\n%s", text, strings.Join(s.told, "\n"))
 		}
 	})
 }
@@ -578,6 +578,7 @@ type stage struct {
 	server  *list.Server
 	client  podsv1.PodServiceClient
 	deleted map[string]bool // by namespace/name, also if put again
+	asked   string          // the last call of ListPods
 }
 
 func start(b *bubble.B) *stage {
@@ -713,6 +714,7 @@ func (s *stage) mustName(call, resp string, err error, fields []string) {
 // mustList wants a client to be answered.
 func (s *stage) mustList(req *podsv1.ListPodsRequest) *podsv1.ListPodsResponse {
 	s.T().Helper()
+	s.asked = "ListPods " + text(req)
 	resp, err := s.client.ListPods(s.Context(), req)
 	if err != nil {
 		s.Fatalf("ListPods %s: %s\nwant pods, or none", text(req), grpctest.Status(err))
@@ -724,11 +726,11 @@ func (s *stage) mustList(req *podsv1.ListPodsRequest) *podsv1.ListPodsResponse {
 func (s *stage) mustHave(got, want []*podsv1.Pod, what string) {
 	s.T().Helper()
 	if text := differ(names(got), names(want)); text != "" {
-		s.Fatalf("%s\nThe pods wanted here are %s.", text, what)
+		s.Fatalf("%s\n%s\nWanted are %s.", s.asked, text, what)
 	}
 	for i := range want {
 		if !proto.Equal(got[i], want[i]) {
-			s.Fatalf("A pod of the list is not what Put was given.\ngot   %s\nwant  %s", grpctest.Text(got[i]), grpctest.Text(want[i]))
+			s.Fatalf("%s\nA pod of the list is not what Put was given.\ngot   %s\nwant  %s", s.asked, grpctest.Text(got[i]), grpctest.Text(want[i]))
 		}
 	}
 }
@@ -786,20 +788,18 @@ func (s *stage) mustSurvive(namespace string, change func()) {
 	s.T().Helper()
 	req := &podsv1.ListPodsRequest{Namespace: namespace, PageSize: 4}
 	resp := s.mustList(req)
-	got, token := names(resp.GetPods()), resp.GetNextPageToken()
+	got := names(resp.GetPods())
 	change()
 	for range 20 {
-		if token == "" {
+		if req.PageToken = resp.GetNextPageToken(); req.PageToken == "" {
 			break
 		}
-		req.PageToken = token
 		resp = s.mustList(req)
-		got, token = append(got, names(resp.GetPods())...), resp.GetNextPageToken()
-		req.PageToken = token
+		got = append(got, names(resp.GetPods())...)
 	}
 	always := slices.DeleteFunc(names(some("shop", 9)), func(name string) bool { return s.deleted[name] })
-	if text := missed(got, always); text != "" || token != "" {
-		s.Fatalf("%s%s", text, tooLong(req))
+	if text := wrong(got, always, req); text != "" {
+		s.Fatalf("%s", text)
 	}
 }
 
@@ -1027,8 +1027,8 @@ func (m *crowd) read(ctx context.Context, listPods listPods) error {
 		if err != nil {
 			return fmt.Errorf("ListPods %s, while others put and delete pods: %s\nwant pods", text(req), grpctest.Status(err))
 		}
-		if text := missed(got, names(some("shop", 40))); text != "" || req.PageToken != "" {
-			return fmt.Errorf("while others put and delete pods:\n%s%s", text, tooLong(req))
+		if text := wrong(got, names(some("shop", 40)), req); text != "" {
+			return fmt.Errorf("while others put and delete pods:\n%s", text)
 		}
 	}
 	return nil
@@ -1205,31 +1205,28 @@ func differ(got, want []string) string {
 	return text
 }
 
-// missed says what is wrong with all pages of a list taken together: those that
-// were there all along come once, and the order is kept.
-func missed(got, always []string) string {
+// wrong says what is wrong with all pages of a list taken together, the last of
+// which has brought the token that req has: those that were there all along come
+// once, and the order is kept. It returns "" where nothing is.
+func wrong(got, always []string, req *podsv1.ListPodsRequest) string {
+	pages := "\nThe pages had: " + strings.Join(got, " ")
 	for _, name := range always {
 		if !slices.Contains(got, name) {
-			return fmt.Sprintf("%s is on no page, although it was there all the time.\nThe pages had: %s", name, strings.Join(got, " "))
+			return name + " is on no page, although it was there all the time." + pages
 		}
 	}
 	for i := 1; i < len(got); i++ {
 		if slices.Contains(got[:i], got[i]) {
-			return fmt.Sprintf("%s came twice.\nThe pages had: %s", got[i], strings.Join(got, " "))
+			return got[i] + " came twice." + pages
 		}
 		if got[i] < got[i-1] {
-			return fmt.Sprintf("%s came after %s, out of order.\nThe pages had: %s", got[i], got[i-1], strings.Join(got, " "))
+			return fmt.Sprintf("%s came after %s, out of order.%s", got[i], got[i-1], pages)
 		}
 	}
-	return ""
-}
-
-// tooLong says that there is still a token, "" if there is none.
-func tooLong(req *podsv1.ListPodsRequest) string {
-	if req.GetPageToken() == "" {
-		return ""
+	if req.GetPageToken() != "" {
+		return fmt.Sprintf("After all these pages, there is still a next_page_token: %q%s", req.GetPageToken(), pages)
 	}
-	return fmt.Sprintf("\nAfter all these pages, there is still a next_page_token: %q", req.GetPageToken())
+	return ""
 }
 
 func times(n int) string {

@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/miekg/dns"
 	"golang.org/x/net/dns/dnsmessage"
@@ -115,6 +117,18 @@ func TestPointers(t *testing.T) {
 		m.question(func() { m.name(m.letter()) })
 		for range 100 {
 			m.question(func() { m.nameTo(m.longest(), m.letter()) })
+		}
+		mustDecode(r, m)
+	})
+	t.Run("700 of them, each to the one before it", func(t *testing.T) {
+		r := rule.New(t, 4)
+		m := begin(draw.From(r))
+		m.question(func() { m.name(m.letter()) })
+		last := m.places[0]
+		for range 700 {
+			at := len(m.octets)
+			m.question(func() { m.nameTo(last) })
+			last.off = at
 		}
 		mustDecode(r, m)
 	})
@@ -248,6 +262,27 @@ func TestData(t *testing.T) {
 			mustDecode(r, m)
 		})
 	}
+	for _, rrtype := range withNames {
+		t.Run(dns.Type(rrtype).String()+", and where its pointers lead, a label that goes on behind the data", func(t *testing.T) {
+			r := rule.New(t, 6)
+			m := begin(draw.From(r))
+			m.record(1, m.unknown(), func() { m.opaque("\x3f") })
+			at := len(m.octets) - 1
+			m.recordOf(2, rrtype, 0, func() { m.name() }, func() {
+				m.dataWith(rrtype, func() { m.add(decode.Field{Kind: decode.Pointer, Num: uint32(at)}, to(at)) })
+			})
+			m.recordOf(3, m.unknown(), 0, func() { m.name(m.letter()) }, func() {})
+			zero := m.data[1][1] + 2
+			m.octets[at] = byte(zero - at - 1)
+			name := text([]string{string(m.octets[at+1 : zero])})
+			for i, f := range m.fields {
+				if f.Kind == decode.Pointer {
+					m.fields[i].Name = name
+				}
+			}
+			mustDecode(r, m)
+		})
+	}
 	t.Run("in any class, with any TTL", func(t *testing.T) {
 		r := rule.New(t, 6)
 		d := draw.From(r)
@@ -373,6 +408,21 @@ func TestShort(t *testing.T) {
 		m.hostile(to(at)) // which is the label's two octets
 		mustFail(r, m, decode.ErrShort)
 	})
+	for _, rrtype := range withNames {
+		for more, why := range []string{"to", "past"} {
+			t.Run("where a pointer in the data of "+dns.Type(rrtype).String()+" leads to, a label that reaches "+why+" the end", func(t *testing.T) {
+				r := rule.New(t, 8)
+				m := before(draw.From(r))
+				m.record(m.section(), m.unknown(), func() { m.opaque("\x3f") })
+				at := len(m.octets) - 1
+				m.recordOf(m.section(), rrtype, 0, func() { m.name() }, func() {
+					m.dataWith(rrtype, func() { m.hostile(to(at)) })
+				})
+				m.octets[at] = byte(len(m.octets) - at - 1 + more)
+				mustFail(r, m, decode.ErrShort)
+			})
+		}
+	}
 }
 
 // RDLENGTH and what the type asks for (RFC 1035, section 4.1.3; RFC 9267,
@@ -636,7 +686,7 @@ func TestWork(t *testing.T) {
 		}
 	}) / times
 	if err != nil || end(fields) != len(msg) {
-		r.Fatalf("Decode(msg) = %d fields, error: %v\nwant no error, and fields up to %#02x: %s", len(fields), err, len(msg), what)
+		r.Fatalf("Decode(msg) = %d fields, error: %v\nwant no error, and fields up to %#02x:\n%s.\nAll of these pointers are right: any number may follow each other (rule 4)", len(fields), err, len(msg), what)
 	}
 	for _, f := range fields {
 		if f.Kind == decode.Pointer && f.Name != "." {
@@ -657,20 +707,28 @@ func TestMemory(t *testing.T) {
 		if m.IntN(2) == 0 {
 			m.question(m.anyName)
 		}
+		honest := m.memory(r)
 		for s := section; s < 4; s++ {
 			m.claim(s, 65535)
 		}
 		mustFail(r, m, decode.ErrShort)
-		const times = 20
-		spent := allocated(r, func() string { return "Decode(msg)\n\n" + dump(m.octets) }, func() {
-			for range times {
-				decode.Decode(m.octets)
-			}
-		}) / times
-		if limit := uint64(32 << 10); spent > limit {
-			r.Errorf("Decode(msg) took %d octets of memory, want %d at most: msg has %d\n\n%s", spent, limit, len(m.octets), dump(m.octets))
+		const more = 32 << 10
+		if spent := m.memory(r); spent > honest+more {
+			r.Errorf("Decode(msg) took %d octets of memory, want %d at most: msg has %d,\nand with counts that are true, they took %d\n\n%s", spent, honest+more, len(m.octets), honest, plain(m.octets))
 		}
 	}
+}
+
+// memory returns how many octets Decode takes of the heap for m.
+func (m *message) memory(r *rule.R) uint64 {
+	r.T().Helper()
+	const times = 20
+	own := bytes.Clone(m.octets)
+	return allocated(r, func() string { return "Decode(msg)\n\n" + dump(m.octets) }, func() {
+		for range times {
+			decode.Decode(own)
+		}
+	}) / times
 }
 
 // What is returned is the caller's, and msg is not (io, Reader).
@@ -701,7 +759,7 @@ func TestCaptured(t *testing.T) {
 		}
 		for _, f := range fields {
 			if !edges[f.Off] {
-				r.Fatalf("testdata/dns/captured/%s\nDecode(msg) has a field that begins within another:\n%s\n\n%s", g.name, show(f), dump(g.msg, wire.Mark{Off: f.Off, Note: "here"}))
+				r.Fatalf("testdata/dns/captured/%s\nDecode(msg) has a field that begins within another:\n%s\n\n%s", g.name, show(f), plain(g.msg, wire.Mark{Off: f.Off, Note: "here"}))
 			}
 		}
 	}
@@ -798,6 +856,10 @@ func decodeMsg(r *rule.R, msg []byte) (fields []decode.Field, err error) {
 	r.T().Helper()
 	own := bytes.Clone(msg)
 	r.Do(func() string { return "Decode(msg)\n\n" + dump(msg) }, func() { fields, err = decode.Decode(own) })
+	var fault *decode.Fault
+	if errors.As(err, &fault) && fault == nil {
+		r.Fatalf("Decode(msg) = %d fields, and an error that holds a nil *Fault, and so is not nil:\nwithout a fault, return nil itself, not a variable of type *Fault that is nil", len(fields))
+	}
 	return fields, err
 }
 
@@ -809,7 +871,8 @@ func mustDecode(r *rule.R, m *message) {
 		if n := len(fields); n < len(m.fields) {
 			where = m.fields[n].Off
 		}
-		r.Fatalf("Decode(msg) = %d fields, error: %v\nwant %d fields, no error\n\n%s", len(fields), err, len(m.fields), dump(m.octets, wire.Mark{Off: where, Note: note}))
+		report(r, fmt.Sprintf("Decode(msg) = %d fields, error: %v\nwant %d fields, no error", len(fields), err, len(m.fields)),
+			plain(m.octets, wire.Mark{Off: where, Note: note}))
 	}
 	mustEqual(r, m, fields, "Decode(msg),")
 }
@@ -831,8 +894,8 @@ func mustEqual(r *rule.R, m *message, fields []decode.Field, what string) {
 		if i < len(fields) && i < len(m.fields) && fields[i] == m.fields[i] {
 			continue
 		}
-		r.Fatalf("%s field %d of %d:\ngot   %s\nwant  %s\n\n%s", what, i+1, len(m.fields), got, want,
-			dump(m.octets, wire.Mark{Off: at, Note: "this field"}))
+		report(r, fmt.Sprintf("%s field %d of %d:\ngot   %s\nwant  %s", what, i+1, len(m.fields), got, want),
+			plain(m.octets, wire.Mark{Off: at, Note: "this field"}))
 	}
 }
 
@@ -842,24 +905,69 @@ func mustFail(r *rule.R, m *message, want error) {
 	r.T().Helper()
 	at := end(m.fields)
 	fields, err := decodeMsg(r, m.octets)
-	shown := func() string { return dump(m.octets, wire.Mark{Off: at, Note: "the fault: " + sentinel(want)}) }
 	wanted := fmt.Sprintf("want %d fields, and a *Fault: %s, Off %#02x", len(m.fields), sentinel(want), at)
+	fail := func(format string, args ...any) {
+		r.T().Helper()
+		report(r, fmt.Sprintf(format, args...), m.listing(want))
+	}
 	if err == nil {
-		r.Fatalf("Decode(msg) = %d fields, no error\n%s\n\n%s", len(fields), wanted, shown())
+		fail("Decode(msg) = %d fields, no error\n%s", len(fields), wanted)
 	}
 	var fault *decode.Fault
 	if !errors.As(err, &fault) {
-		r.Fatalf("Decode(msg) = %d fields, error: %v\n%s: errors.As finds none\n\n%s", len(fields), err, wanted, shown())
+		fail("Decode(msg) = %d fields, error: %v\n%s: errors.As finds none", len(fields), err, wanted)
 	}
 	switch {
 	case fault.Off != at || !errors.Is(fault.Err, want):
-		r.Fatalf("Decode(msg) = %d fields, error: %v: Off %#02x\n%s\n\n%s", len(fields), fault.Err, fault.Off, wanted, shown())
+		fail("Decode(msg) = %d fields, error: %v: Off %#02x\n%s", len(fields), fault.Err, fault.Off, wanted)
 	case !isOnly(err, want):
-		r.Fatalf("Decode(msg) = %d fields, error: %v\n%s,\nand errors.Is to find that in it, and no other: what does Unwrap return?\n\n%s", len(fields), fault.Err, wanted, shown())
-	case err.Error() == "":
-		r.Fatalf("Decode(msg) = %d fields, an error whose Error() is empty\n%s\n\n%s", len(fields), wanted, shown())
+		fail("Decode(msg) = %d fields, error: %v\n%s,\nand errors.Is to find that in it, and no other: what does Unwrap return?", len(fields), fault.Err, wanted)
+	case !says(fault.Error(), at):
+		fail("Decode(msg) = %d fields, and the right *Fault, whose Error() is %s\nwant the offset in it, too: %d, or %#02x", len(fields), quote(fault.Error()), at, at)
 	}
 	mustEqual(r, m, fields, "Decode(msg) has the right error; in front of it,")
+}
+
+// report fails the test. Under a listing that is longer than a screen it says once
+// more what is wrong.
+func report(r *rule.R, what, listing string) {
+	r.T().Helper()
+	const screen = 40 // lines
+	if strings.Count(listing, "\n") > screen {
+		listing += "\n" + what
+	}
+	r.Fatalf("%s\n\n%s", what, listing)
+}
+
+// says says whether a text has that number in it, decimal or hexadecimal.
+func says(text string, n int) bool {
+	words := strings.FieldsFunc(text, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) })
+	return slices.ContainsFunc(words, func(w string) bool {
+		decimal, err := strconv.Atoi(w)
+		hex, err2 := strconv.ParseInt(strings.TrimPrefix(w, "0x"), 16, 64)
+		return err == nil && decimal == n || err2 == nil && int(hex) == n
+	})
+}
+
+// listing shows m with the fault in it, and of what wire thinks is wrong only
+// that: it has opinions about other octets, too, of which no rule speaks.
+func (m *message) listing(fault error) string {
+	at := end(m.fields)
+	length := -1 // the offset of the RDLENGTH, where wire may see it
+	if fault == decode.ErrRDLength || fault == decode.ErrShort {
+		for _, d := range m.data {
+			if d[0] <= at && at <= d[1] {
+				length = d[0] - 2
+			}
+		}
+	}
+	note := "the fault: " + sentinel(fault)
+	if fault == decode.ErrNameLen {
+		note += ", the name's end counted"
+	}
+	d := wire.DNS(m.octets)
+	d.Faults = slices.DeleteFunc(d.Faults, func(f wire.Fault) bool { return f.Off != at && f.Off != length })
+	return d.Dump(wire.Mark{Off: at, Note: note})
 }
 
 // mustAccount fails the test if not every octet up to the end, or the fault, is
@@ -869,22 +977,22 @@ func mustAccount(r *rule.R, msg []byte, fields []decode.Field, err error) {
 	at := 0
 	for i, f := range fields {
 		if f.Off != at || f.Len < 1 || f.Len > len(msg)-at {
-			r.Fatalf("Decode(msg), field %d of %d:\ngot   %s\nwant  one from %#02x on, of at least one octet, in msg of %d\n\n%s", i+1, len(fields), show(f), at, len(msg), dump(msg, wire.Mark{Off: at, Note: "this field"}))
+			r.Fatalf("Decode(msg), field %d of %d:\ngot   %s\nwant  one from %#02x on, of at least one octet, in msg of %d\n\n%s", i+1, len(fields), show(f), at, len(msg), plain(msg, wire.Mark{Off: at, Note: "this field"}))
 		}
 		if why := wrong(f, msg[at:at+f.Len]); why != "" {
-			r.Fatalf("Decode(msg), field %d of %d: %s\ngot   %s\n\n%s", i+1, len(fields), why, show(f), dump(msg, wire.Mark{Off: at, Note: "this field"}))
+			r.Fatalf("Decode(msg), field %d of %d: %s\ngot   %s\n\n%s", i+1, len(fields), why, show(f), plain(msg, wire.Mark{Off: at, Note: "this field"}))
 		}
 		at += f.Len
 	}
 	if err == nil {
 		if at != len(msg) {
-			r.Fatalf("Decode(msg) = no error, and the fields end at %#02x; msg has %d octets\n\n%s", at, len(msg), dump(msg, wire.Mark{Off: at, Note: "the fields end here"}))
+			r.Fatalf("Decode(msg) = no error, and the fields end at %#02x; msg has %d octets\n\n%s", at, len(msg), plain(msg, wire.Mark{Off: at, Note: "the fields end here"}))
 		}
 		return
 	}
 	var fault *decode.Fault
 	if !errors.As(err, &fault) || fault.Off != at || !slices.ContainsFunc(sentinels, func(s named) bool { return isOnly(err, s.err) }) {
-		r.Fatalf("Decode(msg) = error: %v\nwant a *Fault with Off %#02x, where the fields end, and one of the errors of this kata\n\n%s", err, at, dump(msg, wire.Mark{Off: at, Note: "the fields end here"}))
+		r.Fatalf("Decode(msg) = error: %v\nwant a *Fault with Off %#02x, where the fields end, and one of the errors of this kata\n\n%s", err, at, plain(msg, wire.Mark{Off: at, Note: "the fields end here"}))
 	}
 }
 
@@ -947,7 +1055,7 @@ func mustAgree(r *rule.R, msg []byte, fields []decode.Field, err error) {
 	switch {
 	case err != nil:
 		if miekg == nil && x == nil && !isLenient(err) {
-			r.Fatalf("Decode(msg) = error: %v\nTwo libraries (miekg/dns, dnsmessage) read it\n\n%s", err, dump(msg, wire.Mark{Off: end(fields), Note: "the fields end here"}))
+			r.Fatalf("Decode(msg) = error: %v\nTwo libraries (miekg/dns, dnsmessage) read it\n\n%s", err, plain(msg, wire.Mark{Off: end(fields), Note: "the fields end here"}))
 		}
 	case miekg != nil:
 		if x != nil && !slices.ContainsFunc(fields, isStrict) {
@@ -963,7 +1071,7 @@ func mustAgree(r *rule.R, msg []byte, fields []decode.Field, err error) {
 		want := namesIn(&o)
 		for i := range max(len(got), len(want)) {
 			if i >= len(got) || i >= len(want) || got[i] != want[i] {
-				r.Fatalf("Decode(msg), the names that its fields spell, number %d:\ngot   %s\nwant  %s: so another library (miekg/dns) reads it\n\n%s", i+1, nth(got, i), nth(want, i), dump(msg))
+				r.Fatalf("Decode(msg), the names that its fields spell, number %d:\ngot   %s\nwant  %s: so another library (miekg/dns) reads it\n\n%s", i+1, nth(got, i), nth(want, i), plain(msg))
 			}
 		}
 	}
@@ -1055,6 +1163,13 @@ func quote(s string) string {
 }
 
 func dump(msg []byte, marks ...wire.Mark) string { return wire.DNS(msg).Dump(marks...) }
+
+// plain is dump without what wire thinks is wrong.
+func plain(msg []byte, marks ...wire.Mark) string {
+	d := wire.DNS(msg)
+	d.Faults = nil
+	return d.Dump(marks...)
+}
 
 type named struct {
 	name string
@@ -1385,6 +1500,31 @@ var known = []struct {
 	}},
 }
 
+// withNames are the types of which these hold names.
+var withNames = []uint16{dns.TypeNS, dns.TypeCNAME, dns.TypePTR, dns.TypeMX, dns.TypeSRV, dns.TypeSOA}
+
+// dataWith writes the data of one of these types, in which name writes each name.
+func (m *message) dataWith(rrtype uint16, name func()) {
+	numbers, names, more := 0, 1, 0
+	switch rrtype {
+	case dns.TypeMX:
+		numbers = 1
+	case dns.TypeSRV:
+		numbers = 3
+	case dns.TypeSOA:
+		names, more = 2, 5
+	}
+	for range numbers {
+		m.number(decode.Number, 2, m.Uint32()&0xffff)
+	}
+	for range names {
+		name()
+	}
+	for range more {
+		m.number(decode.Number, 4, m.Uint32())
+	}
+}
+
 // cut returns the first n octets of m, and the fields that are whole in them:
 // none of the data, if not all of it is there.
 func (m *message) cut(n int) *message {
@@ -1394,7 +1534,7 @@ func (m *message) cut(n int) *message {
 			end = d[0]
 		}
 	}
-	c := &message{octets: m.octets[:n:n]}
+	c := &message{octets: m.octets[:n:n], data: m.data}
 	for _, f := range m.fields {
 		if f.Off+f.Len <= end {
 			c.fields = append(c.fields, f)

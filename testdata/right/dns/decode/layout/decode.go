@@ -111,7 +111,7 @@ type walker struct {
 	off       int
 	cut       error
 	fields    []Field
-	ends      []uint16 // one more than where the pointers end that begin here; 0: not known
+	ends      [0x4000]uint32 // one more than where the pointers end that begin here; 0: not known
 }
 
 func must(ok bool, rule error) {
@@ -253,9 +253,6 @@ func (w *walker) elsewhere(text *strings.Builder, to, start, room int) {
 // landing returns where the pointers that begin at off end. It turns around on
 // the way back what it has found on the way there.
 func (w *walker) landing(off int) int {
-	if w.ends == nil {
-		w.ends = make([]uint16, min(len(w.all), 0x4000))
-	}
 	first, end := off, off
 	for w.ends[end] == 0 && end+1 < len(w.all) && w.all[end] >= 0xc0 {
 		to := int(w.all[end]&0x3f)<<8 | int(w.all[end+1])
@@ -266,7 +263,7 @@ func (w *walker) landing(off int) int {
 		end = int(w.ends[end]) - 1
 	}
 	for off = first; off != end && w.ends[off] == 0; {
-		w.ends[off] = uint16(end + 1)
+		w.ends[off] = uint32(end + 1)
 		off = int(w.all[off]&0x3f)<<8 | int(w.all[off+1])
 	}
 	return end

@@ -24,6 +24,7 @@ import (
 	"github.com/example/netkata/harness/draw"
 	"github.com/example/netkata/harness/memnet"
 	"github.com/example/netkata/harness/rule"
+	"github.com/example/netkata/harness/todo"
 	"github.com/example/netkata/katas/udp/statsd"
 )
 
@@ -469,13 +470,20 @@ func TestSchedule(t *testing.T) {
 			}
 			s.slow(0)
 			s.pass(2 * s.config.Every)
-			total := 0.0
-			for _, f := range s.take() {
+			total, all := 0.0, s.take()
+			for _, f := range all {
 				total += f.Counters[statsd.Series{Name: name}]
 			}
 			if total != 600 {
 				s.Fatalf("%s\n\nAll calls of flush together were told of %v hits, want 600. The kernel keeps\nonly so many datagrams for a reader who is busy.\n\n%s", s.dialogue(), total, s.state())
 			}
+			over := s.config.Every * 7 / 2
+			onTime := slices.DeleteFunc(slices.Clone(all), func(f flushed) bool { return f.at == over })
+			if n := len(onTime); n != 2 || onTime[1].at != 4*s.config.Every {
+				s.Fatalf("%s\n\nflush was %s\nThe first call took until %v. Want the next one at %v, which is 4 × Every; at\n%v, there may be another one, for those that were left out.\n\n%s", s.dialogue(), moments(all), over, 4*s.config.Every, over, s.state())
+			}
+			s.mustFlush(want{})
+			s.mustFlush(want{})
 		})
 	})
 }
@@ -581,6 +589,24 @@ func TestClient(t *testing.T) {
 			c.mustHaveSent(all[:i+1]...)
 		}
 		c.mustHaveDropped(0)
+	})
+}
+
+// Many at once, of which no two fit into a datagram.
+func TestBurst(t *testing.T) {
+	bubble.Run(t, 13, func(b *bubble.B) {
+		c := newClient(b)
+		var all []statsd.Metric
+		for range c.limits.Queue / 2 {
+			m := c.hit()
+			m.Tags = strings.Repeat("x", c.limits.Datagram/2)
+			all = append(all, m)
+		}
+		c.sendAll(all)
+		c.pass(100 * time.Millisecond)
+		if got := c.received(); len(got) != len(all) {
+			c.Fatalf("%s\n\nBy now, at %v, %s sent, want all %d.\n%s", c.dialogue(), c.Elapsed(), are(len(got), "metric"), len(all), c.state())
+		}
 	})
 }
 
@@ -718,6 +744,24 @@ func TestManySenders(t *testing.T) {
 	})
 }
 
+// Send while Close waits for a Write (DataDog/datadog-go#134).
+func TestSendWhileClosing(t *testing.T) {
+	bubble.Run(t, 14, func(b *bubble.B) {
+		c := newClient(b)
+		c.hold()
+		c.send(c.hit())
+		c.pass(100 * time.Millisecond)
+		closing := c.close()
+		c.pass(10 * time.Millisecond)
+		c.send(c.hit())
+		c.letGo()
+		c.pass(time.Second)
+		if !closing.Returned() {
+			c.closed = false // the end of the test sees to it
+		}
+	})
+}
+
 // Metrics that waited for a Write.
 func TestDatagrams(t *testing.T) {
 	bubble.Run(t, 15, func(b *bubble.B) {
@@ -806,7 +850,7 @@ func TestServerAway(t *testing.T) {
 // The end of a Client.
 func TestClose(t *testing.T) {
 	t.Run("with metrics that wait", func(t *testing.T) {
-		bubble.Run(t, 16, func(b *bubble.B) {
+		bubble.Run(t, 17, func(b *bubble.B) {
 			c := newClient(b)
 			all := []statsd.Metric{c.hit()}
 			c.hold()
@@ -825,7 +869,7 @@ func TestClose(t *testing.T) {
 		})
 	})
 	t.Run("while a Write does not come back", func(t *testing.T) {
-		bubble.Run(t, 16, func(b *bubble.B) {
+		bubble.Run(t, 17, func(b *bubble.B) {
 			c := newClient(b)
 			c.hold()
 			for i := range c.limits.Queue {
@@ -841,7 +885,7 @@ func TestClose(t *testing.T) {
 		})
 	})
 	t.Run("when closing fails", func(t *testing.T) {
-		bubble.Run(t, 16, func(b *bubble.B) {
+		bubble.Run(t, 17, func(b *bubble.B) {
 			c := newClient(b)
 			m := c.hit()
 			c.send(m)
@@ -853,7 +897,7 @@ func TestClose(t *testing.T) {
 		})
 	})
 	t.Run("and then Send", func(t *testing.T) {
-		bubble.Run(t, 16, func(b *bubble.B) {
+		bubble.Run(t, 17, func(b *bubble.B) {
 			c := newClient(b)
 			m := c.hit()
 			c.send(m)
@@ -918,7 +962,7 @@ func show(m statsd.Metric) string {
 	}
 	text += fmt.Sprintf(", Rate: %v", m.Rate)
 	if m.Tags != "" {
-		text += fmt.Sprintf(", Tags: %q", m.Tags)
+		text += ", Tags: " + quote(m.Tags)
 	}
 	return text + "}"
 }
@@ -1229,6 +1273,8 @@ type client struct {
 	server *memnet.PacketConn
 	client *statsd.Client
 	closed bool
+
+	toldWriting atomic.Bool
 }
 
 func newClient(b *bubble.B) *client {
@@ -1242,6 +1288,8 @@ func newClient(b *bubble.B) *client {
 	}
 	c.link = &link{Conn: conn, expired: make(chan struct{}), closed: make(chan struct{})}
 	c.client = statsd.NewClient(c.link, c.limits)
+	c.mustBeWritten()
+	b.Show(c.writing)
 	b.Cleanup(func() {
 		c.link.let(true)
 		if !c.closed {
@@ -1249,6 +1297,23 @@ func newClient(b *bubble.B) *client {
 		}
 	})
 	return c
+}
+
+// mustBeWritten fails for a Client of which nothing is written: Send has no error
+// that would say so. That is asked of another one, if none has a goroutine.
+func (c *client) mustBeWritten() {
+	c.T().Helper()
+	if c.Waiting() != "" {
+		return
+	}
+	conn, err := c.Net.DialPacket("127.0.0.1:8125")
+	if err != nil {
+		c.Fatalf("the test cannot have a socket: %v", err)
+	}
+	defer conn.Close()
+	if err := statsd.NewClient(conn, c.limits).Close(); errors.Is(err, todo.Err) {
+		c.Fatalf("NewClient(conn, limits).Close() returned the error\n%v", err)
+	}
 }
 
 func (c *client) listen() *memnet.PacketConn {
@@ -1270,11 +1335,14 @@ func (c *client) send(m statsd.Metric) { c.sendAll([]statsd.Metric{m}) }
 // sendAll calls Send for each, which should not wait.
 func (c *client) sendAll(all []statsd.Metric) {
 	c.T().Helper()
-	name := quote(all[0].Name)
-	if len(all) > 1 {
-		name = fmt.Sprintf("%d times, of other metrics", len(all))
+	what := show(all[0])
+	if line, err := statsd.Append(nil, all[0]); err == nil {
+		what = quote(string(line))
 	}
-	c.log("Send      %s", name)
+	if len(all) > 1 {
+		what = fmt.Sprintf("%d times, of other metrics", len(all))
+	}
+	c.log("Send      %s", what)
 	call := c.Go("Send(m)", func() error {
 		for _, m := range all {
 			c.client.Send(m)
@@ -1282,7 +1350,7 @@ func (c *client) sendAll(all []statsd.Metric) {
 		return nil
 	})
 	if c.Wait(); !call.Returned() {
-		c.Fatalf("%s\n\nWant Send to return at once.\n\n%s", c.dialogue(), c.waits())
+		c.Fatalf("%s\n\nWant Send to return at once.\n\n%s", c.dialogue(), c.who())
 	}
 }
 
@@ -1361,7 +1429,7 @@ func (c *client) mustHaveSent(want ...statsd.Metric) {
 	for i := range max(len(got), len(want)) {
 		switch {
 		case i == len(got):
-			c.Fatalf("%s\n\nBy now, %s sent, want %d. The first that is missing:\n%s\n%s", c.dialogue(), are(len(got), "metric"), len(want), show(want[i]), c.state())
+			c.Fatalf("%s\n\nBy now, at %v, %s sent, want %d. The first that is missing:\n%s\n%s", c.dialogue(), c.Elapsed(), are(len(got), "metric"), len(want), show(want[i]), c.state())
 		case i == len(want):
 			c.Fatalf("%s\n\n%s sent, want %d. The first that is too many:\n%s", c.dialogue(), are(len(got), "metric"), len(want), show(got[i]))
 		case got[i] != want[i]:
@@ -1409,9 +1477,25 @@ func (c *client) dialogue() string {
 	return c.told(fmt.Sprintf("NewClient(conn, Limits{Datagram: %d, Queue: %d})", c.limits.Datagram, c.limits.Queue))
 }
 
-// state is who waits where.
+// state is what was sent, and who waits where.
 func (c *client) state() string {
-	return fmt.Sprintf("\n%s sent, Dropped() is %d.\n\n%s", are(len(c.link.datagrams()), "datagram"), c.client.Dropped(), c.waits())
+	return fmt.Sprintf("\n%s sent, Dropped() is %d.\n\n%s", are(len(c.link.datagrams()), "datagram"), c.client.Dropped(), c.who())
+}
+
+// who is who waits where.
+func (c *client) who() string {
+	words := c.writing()
+	c.toldWriting.Store(true)
+	return strings.TrimPrefix(words+"\n"+c.waits(), "\n")
+}
+
+// writing is what there is to say of a Write that does not come back. It is the
+// test's own, and waits in a select there.
+func (c *client) writing() string {
+	if !c.link.isWriting() || c.toldWriting.Load() {
+		return ""
+	}
+	return "A call of conn.Write has not come back: it \"waits in a select\"."
 }
 
 // link is a connection whose Write waits or fails when the test wants it to.
@@ -1421,6 +1505,7 @@ type link struct {
 	sent    []string
 	held    chan struct{} // closed when Write comes back; nil when it does not wait
 	waits   string        // in the Write that waits
+	writing int           // Writes that have not come back
 	err     error         // of each Write
 	closing error         // of Close
 	timer   *time.Timer
@@ -1462,6 +1547,7 @@ func (l *link) Write(b []byte) (int, error) {
 	if held != nil {
 		l.waits = datagram
 	}
+	l.writing++
 	l.mu.Unlock()
 	if held != nil {
 		select {
@@ -1472,18 +1558,19 @@ func (l *link) Write(b []byte) (int, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.writing--
 	select {
 	case <-l.closed:
-		return 0, l.failure(net.ErrClosed)
+		return 0, l.failure("write", net.ErrClosed)
 	default:
 	}
 	select {
 	case <-l.expired:
-		return 0, l.failure(os.ErrDeadlineExceeded)
+		return 0, l.failure("write", os.ErrDeadlineExceeded)
 	default:
 	}
 	if l.err != nil {
-		return 0, l.failure(l.err)
+		return 0, l.failure("write", l.err)
 	}
 	n, err := l.Conn.Write(b)
 	if err == nil {
@@ -1492,8 +1579,15 @@ func (l *link) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func (l *link) failure(err error) error {
-	return &net.OpError{Op: "write", Net: "udp", Source: l.LocalAddr(), Addr: l.RemoteAddr(), Err: err}
+func (l *link) failure(op string, err error) error {
+	return &net.OpError{Op: op, Net: "udp", Source: l.LocalAddr(), Addr: l.RemoteAddr(), Err: err}
+}
+
+// isWriting says whether a Write has not come back.
+func (l *link) isWriting() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.writing > 0
 }
 
 func (l *link) SetDeadline(t time.Time) error {
@@ -1520,7 +1614,7 @@ func (l *link) Close() error {
 	defer l.mu.Unlock()
 	select {
 	case <-l.closed:
-		return l.failure(net.ErrClosed)
+		return l.failure("close", net.ErrClosed)
 	default:
 	}
 	if l.timer != nil {
@@ -1530,7 +1624,7 @@ func (l *link) Close() error {
 	if err := l.Conn.Close(); err != nil || l.closing == nil {
 		return err
 	}
-	return &net.OpError{Op: "close", Net: "udp", Source: l.LocalAddr(), Addr: l.RemoteAddr(), Err: l.closing}
+	return l.failure("close", l.closing)
 }
 
 // datagrams returns what was sent so far.

@@ -38,7 +38,7 @@ type line struct {
 
 func (s *story) note(format string, args ...any) {
 	text := cut(fmt.Sprintf(format, args...))
-	at := s.b.Elapsed()
+	at := s.b.Elapsed().Round(time.Millisecond) // retries are jittered
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.b.Worked()

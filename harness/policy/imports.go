@@ -45,7 +45,7 @@ var mayImport = []struct {
 		"google.golang.org/genproto/googleapis/rpc/...", "earlier solutions of its track"}}, // x/net and x/sys: a line for each kata that is about them
 	{right, "", []string{"std", "./pb/...", "libraries", "earlier solutions of its track"}},
 	{helper, "", []string{"std", "./pb/...", "./harness/...", "libraries"}},
-	{server, "", []string{"std", "./pb/...", "google.golang.org/grpc/...", "./harness/serve", "./harness/real", "its own kata", "earlier katas of its track"}},
+	{server, "", []string{"std", "./pb/...", "google.golang.org/grpc/...", "./harness/serve", "./harness/serve/grpc", "./harness/real", "its own kata", "earlier katas of its track"}},
 	{generated, "", []string{"std", "./pb/...", "libraries"}},
 }
 

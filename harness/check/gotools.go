@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/example/netkata/harness/policy"
@@ -62,6 +63,58 @@ func staticcheck(ctx context.Context, c *check) (r result) {
 		c.goes(ctx, &r, nil, "tool", "-modfile=tools/staticcheck/go.mod", "staticcheck", mode, "./...")
 	}
 	return r
+}
+
+// protos looks at proto/ with buf, and generates pb/ again, elsewhere, to compare.
+// Both come with go.mods of their own.
+func protos(ctx context.Context, c *check) (r result) {
+	buf := func(args ...string) bool {
+		return c.goes(ctx, &r, nil, append([]string{"tool", "-modfile=tools/buf/go.mod", "buf"}, args...)...)
+	}
+	again, err := os.MkdirTemp("", "pb-")
+	if err != nil {
+		r.fault("%v", err)
+		return r
+	}
+	defer os.RemoveAll(again)
+	if !buf("lint") || !buf("format", "--diff", "--exit-code") || !buf("generate", "-o", again) {
+		return r
+	}
+	want, err := readFiles(filepath.Join(again, "pb"))
+	if err != nil {
+		r.fault("%v", err)
+	}
+	got, err := readFiles(filepath.Join(c.root, "pb"))
+	if err != nil {
+		r.fault("%v", err)
+	}
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			r.fault("pb/%s: nothing in proto/ makes it: task gen", name)
+		}
+	}
+	for name, src := range want {
+		if got[name] != src {
+			r.fault("pb/%s: is not what proto/ makes of it: task gen", name)
+		}
+	}
+	r.note = fmt.Sprintf("%d files", len(want))
+	return r
+}
+
+// readFiles returns what is in the files below a folder, by their names.
+func readFiles(dir string) (map[string]string, error) {
+	files := map[string]string{}
+	tree := os.DirFS(dir)
+	err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		src, err := fs.ReadFile(tree, name)
+		files[name] = string(src)
+		return err
+	})
+	return files, err
 }
 
 func cross(ctx context.Context, c *check) (r result) {

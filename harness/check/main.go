@@ -67,6 +67,7 @@ func steps() []step {
 		{"fmt", "gofmt has nothing to change", gofmt},
 		{"vet", "go vet, in both modes", vet},
 		{"staticcheck", "staticcheck, in both modes", staticcheck},
+		{"proto", "buf has nothing against proto/, and pb/ is what it generates", protos},
 		{"cross", "builds and vets for linux, darwin and windows, in both modes", cross},
 		{"policy", "the rules of the house (harness/policy)", rulesOfTheHouse},
 		{"stubs", "each stub compiles, and each of its tests fails", stubsFail},

@@ -187,15 +187,24 @@ func (s *Stage) guard(call string, f func()) {
 			s.thrown = v
 			return
 		}
-		s.Abort(strings.TrimLeft(call+"\n", "\n") + panicked(v))
+		s.Abort(panicked(v, call))
 	}()
 	f()
 }
 
-func panicked(v any) string {
-	text := fmt.Sprintf("panicked: %v", v)
+// panicked says what happened, in which line of the learner's, and in which call
+// if there is one to name: it may fill screens.
+func panicked(v any, call string) string {
+	who := "The code"
+	if call == "" {
+		who = "The test"
+	}
+	text := fmt.Sprintf("%s panicked: %v", who, v)
 	if where := stuck.Frames(debug.Stack()); where != "" {
 		text += "\n" + where
+	}
+	if call != "" {
+		text += "\n\nIn this call:\n" + call
 	}
 	return text
 }
@@ -349,15 +358,15 @@ func (t *tb) Logf(format string, args ...any) {
 // stage from outside.
 func (t *tb) Do(call func() string, f func()) {
 	t.Helper()
-	if text := try(f); text != "" {
-		t.s.R.Fatalf("%s\n%s", call(), text)
+	if text := try(call, f); text != "" {
+		t.s.R.Fatalf("%s", text)
 	}
 }
 
-func try(f func()) (text string) {
+func try(call func() string, f func()) (text string) {
 	defer func() {
 		if v := recover(); v != nil {
-			text = panicked(v)
+			text = panicked(v, call())
 		}
 	}()
 	f()

@@ -3,6 +3,7 @@ package define_test
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/linker"
+	"github.com/bufbuild/protocompile/parser"
 	"github.com/bufbuild/protocompile/reporter"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -540,35 +543,39 @@ const mostErrors = 3
 func compile(r *rule.R, name, text string) *file {
 	r.T().Helper()
 	f := &file{text: text}
-	var errors []string
+	var faults []string
 	c := protocompile.Compiler{
 		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{
 			Accessor: protocompile.SourceAccessorFromMap(map[string]string{name: text}),
 		}),
 		SourceInfoMode: protocompile.SourceInfoStandard,
 		Reporter: reporter.NewReporter(
-			func(err reporter.ErrorWithPos) error { errors = append(errors, place(text, err)); return nil },
+			func(err reporter.ErrorWithPos) error { faults = append(faults, place(text, err)); return nil },
 			func(err reporter.ErrorWithPos) {
-				if strings.Contains(err.Unwrap().Error(), "not used") {
+				if errors.Is(err, parser.ErrNoSyntax) { // without that line, nothing means what it should
+					faults = append(faults, place(text, err))
+				} else if unused := linker.ErrorUnusedImport(nil); errors.As(err, &unused) {
 					f.warnings = append(f.warnings, place(text, err))
 				}
 			}),
 	}
 	r.Do(func() string { return "the compiler reads " + name }, func() {
 		files, err := c.Compile(context.Background(), name)
-		if err != nil && len(errors) == 0 {
-			errors = append(errors, err.Error())
+		if at := reporter.ErrorWithPos(nil); errors.As(err, &at) {
+			faults = append(faults, place(text, at))
+		} else if err != nil && len(faults) == 0 {
+			faults = append(faults, err.Error())
 		}
 		if len(files) > 0 {
 			f.FileDescriptor = files[0]
 		}
 	})
-	if n := len(errors); n > 0 {
+	if n := len(faults); n > 0 {
 		more := ""
 		if n > mostErrors {
 			more = fmt.Sprintf("\n\nAnd %d more.", n-mostErrors)
 		}
-		r.Fatalf("%s does not compile:\n\n%s%s", name, strings.Join(errors[:min(n, mostErrors)], "\n\n"), more)
+		r.Fatalf("%s does not compile:\n\n%s%s", name, strings.Join(faults[:min(n, mostErrors)], "\n\n"), more)
 	}
 	return f
 }

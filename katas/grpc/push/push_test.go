@@ -113,7 +113,7 @@ func TestStore(t *testing.T) {
 			ann.mustSend(batch("cpu", 3, "mem", 1))
 			ann.mustSend(batch("cpu", 1))
 			<-time.After(time.Hour)
-			s.mustHaveStored()
+			s.mustHaveStoredNothing("ann has sent two batches an hour ago, and her half is not closed")
 			ann.mustSend(batch("app", 2))
 			ann.mustGet(answer(3, 4, summary("app", 1, 2, 2, 2), summary("cpu", 2, 1, 3, 4), summary("mem", 1, 1, 1, 1)))
 			s.mustHaveStored(batch("cpu", 3, "mem", 1, "cpu", 1, "app", 2))
@@ -159,7 +159,7 @@ func TestStore(t *testing.T) {
 			ann.mustSend(batch("cpu", 1))
 			ann.stream.CloseSend()
 			b.Wait()
-			ann.cancel()
+			ann.giveUp()
 			b.Wait()
 			if !done {
 				b.Errorf("The client has cancelled its call while Store was at work, and the context that\nStore was called with is not done. Want that of the stream.")
@@ -368,9 +368,9 @@ func TestBrokenOff(t *testing.T) {
 			ann := s.begin("ann")
 			ann.mustSend(batch("cpu", 1))
 			ann.mustSend(batch("mem", 1))
-			ann.cancel()
+			ann.giveUp()
 			s.mustHaveEnded("ann", "ann has cancelled her call", codes.Canceled)
-			s.mustHaveStored()
+			s.mustHaveStoredNothing("ann has cancelled her call, without a half-close")
 		})
 	})
 	t.Run("the client's deadline comes", func(t *testing.T) {
@@ -382,7 +382,7 @@ func TestBrokenOff(t *testing.T) {
 			ann.mustSend(batch("cpu", 1))
 			<-time.After(time.Minute)
 			s.mustHaveEnded("ann", "ann's deadline has come", codes.DeadlineExceeded, codes.Canceled)
-			s.mustHaveStored()
+			s.mustHaveStoredNothing("ann's deadline has come, without a half-close")
 		})
 	})
 	t.Run("the client closes its connection", func(t *testing.T) {
@@ -391,8 +391,9 @@ func TestBrokenOff(t *testing.T) {
 			ann := s.begin("ann")
 			ann.mustSend(batch("cpu", 1))
 			ann.cc.Close()
+			s.link.Note("ann closes her connection")
+			s.mustHaveStoredNothing("ann has closed her connection, without a half-close")
 			s.mustHaveEnded("ann", "ann has closed her connection", codes.Canceled)
-			s.mustHaveStored()
 		})
 	})
 	t.Run("the client is not there any more", func(t *testing.T) {
@@ -402,8 +403,8 @@ func TestBrokenOff(t *testing.T) {
 			ann.mustSend(batch("cpu", 1))
 			s.link.Cut()
 			<-time.After(5 * time.Minute)
+			s.mustHaveStoredNothing("The cable is pulled: there was no half-close")
 			s.mustHaveEnded("ann", "ann does not answer the pings of the server any more", codes.Canceled)
-			s.mustHaveStored()
 		})
 	})
 	t.Run("a message is larger than gRPC takes", func(t *testing.T) {
@@ -579,7 +580,7 @@ func TestCannotSend(t *testing.T) {
 				s.about = "Send fails for the second batch: " + tt.why + "."
 				s.push(slices.Values(batches(batch("cpu", 1), tt.bad, batch("cpu", 3))))
 				s.mustReturnCode(tt.want)
-				s.mustHaveLeft()
+				s.mustHaveLeft(s.returned())
 				if s.halfClosed() {
 					b.Errorf("%s\nThe server has read the end of the stream (io.EOF), as if that was all.\nWant the call cancelled.", s.about)
 				}
@@ -708,9 +709,10 @@ func TestOver(t *testing.T) {
 			})
 			b.Fatalf("%s\nIts batches panics after the first one. Want Push to panic as well.", s.returned())
 		}()
-		s.call = "Push, whose batches has panicked after one batch,"
-		s.mustHaveLeft()
-		s.mustNotHalfClose("batches has panicked after one batch.")
+		s.mustHaveLeft("batches has panicked after its first batch, and Push with it.")
+		if s.halfClosed() {
+			b.Errorf("batches has panicked after its first batch, and Push with it.\nThe server has read the end of the stream (io.EOF), as if that was all.\nWant the call cancelled, and no half-close.")
+		}
 	})
 }
 
@@ -882,6 +884,9 @@ func words(samples []*metricsv1.Sample) string {
 			break
 		}
 		name := s.GetName()
+		if name == "" || strings.ContainsAny(name, " \xff") {
+			name = fmt.Sprintf("%q", name)
+		}
 		if len(name) > 30 {
 			name = fmt.Sprintf("%s… (%d bytes)", name[:10], len(name))
 		}
@@ -969,7 +974,7 @@ func (s *server) mustHaveEnded(name, why string, want ...codes.Code) {
 	case !over:
 		s.Fatalf("%s, and PushMetrics has not returned by %v. Want it to, at once.\n\n%s", why, s.Elapsed(), s.Waiting())
 	case !slices.Contains(want, status.Code(err)):
-		s.Fatalf("%s, and PushMetrics returned %s.\nWant a status that is %v, for those who log and count calls: gRPC makes Unknown\nof an error that has none.", why, grpctest.Status(err), want[0])
+		s.Fatalf("%s, and PushMetrics returned\n  %s\nWant a status that is %v, for those who log and count calls.", why, grpctest.Status(err), want[0])
 	}
 }
 
@@ -982,10 +987,18 @@ func (s *server) mustHaveStored(want ...[]*metricsv1.Sample) {
 	if slices.EqualFunc(s.stored, want, sameSamples) {
 		return
 	}
-	if len(want) == 0 {
-		s.Fatalf("%sStore was called with\n%s\nWant nothing stored: there is no half-close so far, so it is not all.", s.intro(), show(s.stored))
-	}
 	s.Fatalf("%sStore was called with, a line each,\n%s\nWant\n%s", s.intro(), show(s.stored), show(want))
+}
+
+// mustHaveStoredNothing wants Store not to have been called.
+func (s *server) mustHaveStoredNothing(why string) {
+	s.T().Helper()
+	s.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.stored) > 0 {
+		s.Fatalf("%s%s, and Store was called with\n%s\nWant nothing stored: nobody can say that this is all.", s.intro(), why, show(s.stored))
+	}
 }
 
 func (s *server) intro() string {
@@ -1027,6 +1040,12 @@ func (s *server) beginWith(ctx context.Context, name string) *client {
 	s.mu.Unlock()
 	s.Wait()
 	return c
+}
+
+// giveUp cancels the call.
+func (c *client) giveUp() {
+	c.s.link.Note("%s cancels the call", c.name)
+	c.cancel()
 }
 
 // sent says in words what the client has sent.
@@ -1155,7 +1174,7 @@ func (c *client) mustName(fields []string, batch int) {
 	}
 	slices.Sort(got)
 	if !slices.Equal(got, fields) {
-		c.s.Fatalf("%sThe last batch is bad. The call ended with %s.\nThe fields in its BadRequest are\n  %s\nWant, in any order,\n  %s", c.sent(), grpctest.Status(c.err), list(got), list(fields))
+		c.s.Fatalf("%sThe last batch is bad. The call ended with\n  %s\nThe fields in its BadRequest are\n  %s\nWant, in any order,\n  %s", c.sent(), grpctest.Status(c.err), list(got), list(fields))
 	}
 	if !regexp.MustCompile(fmt.Sprintf(`\bbatch %d\b`, batch)).MatchString(st.Message()) {
 		c.s.Fatalf("%sThe last batch is bad. The words of the status are\n  %q\nWant \"batch %d\" in them: which one it is, counted from 0.", c.sent(), st.Message(), batch)
@@ -1363,13 +1382,13 @@ func (s *script) mustNotHalfClose(why string) {
 }
 
 // mustHaveLeft wants the call to be over for the server, too.
-func (s *script) mustHaveLeft() {
+func (s *script) mustHaveLeft(why string) {
 	s.T().Helper()
 	s.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.calls > s.left {
-		s.Fatalf("%s has returned, and the server still has its call: the stream's context is not done.\nWant the call cancelled: nobody sends to it any more.", s.call)
+		s.Fatalf("%s\nThe server still has the call: its stream's context is not done.\nWant the call cancelled: nobody sends to it any more.", why)
 	}
 }
 

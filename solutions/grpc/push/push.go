@@ -101,8 +101,8 @@ func violations(batch []*metricsv1.Sample) []*errdetails.BadRequest_FieldViolati
 		if v := sample.GetValue(); math.IsNaN(v) || math.IsInf(v, 0) {
 			add(i, "value", "is no finite number")
 		}
-		if err := sample.GetTime().CheckValid(); err != nil { // nil is invalid, too
-			add(i, "time", err.Error())
+		if !sample.GetTime().IsValid() { // nil is not, either
+			add(i, "time", "is missing, or no time that there is")
 		}
 	}
 	return bad

@@ -649,7 +649,7 @@ func (s *session) mustBeKept() {
 func (s *session) fail(format string, args ...any) {
 	s.r.T().Helper()
 	last := len(s.story) - 1
-	text := "d." + s.story[last] + "\n" + fmt.Sprintf(format, args...) + "\n\n" + s.before(s.story[:last])
+	text := "d." + s.story[last] + "\n" + strings.TrimRight(fmt.Sprintf(format, args...), "\n") + "\n\n" + s.before(s.story[:last])
 	if n := len(s.stream); 0 < n && n <= 200 {
 		text += "\n\n" + dissect(s.stream).Dump(s.marks()...)
 	}
@@ -665,6 +665,12 @@ func (s *session) before(lines []string) string {
 	}
 	for _, l := range lines {
 		text += "\n  d." + l
+	}
+	switch {
+	case s.c.scribble:
+		text += "\nEach data was overwritten with ee once its Feed had returned: it is the caller's."
+	case s.c.spoil:
+		text += "\nThe caller, whose they are, overwrote each message with ee and appended to it."
 	}
 	return text
 }
@@ -856,7 +862,7 @@ func bytesText(p []byte) string {
 func resultText(msgs [][]byte, err error) string {
 	switch {
 	case err != nil:
-		return count(len(msgs)) + " with\n    " + errorText(err)
+		return count(len(msgs)) + ", and\n    " + errorText(err)
 	case len(msgs) == 0:
 		return "no message, nil error"
 	}

@@ -1,0 +1,2225 @@
+package shell_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/example/netkata/harness/bubble"
+	"github.com/example/netkata/harness/draw"
+	"github.com/example/netkata/harness/grpctest"
+	"github.com/example/netkata/harness/loopback"
+	"github.com/example/netkata/katas/grpc/shell"
+	shellv1 "github.com/example/netkata/pb/shell/v1"
+)
+
+// What runs, and how it ends (shell.proto, Start and Exit).
+func TestStart(t *testing.T) {
+	t.Run("one of three programs", func(t *testing.T) {
+		bubble.Run(t, 1, func(b *bubble.B) {
+			w := start(b)
+			names := w.d.Words(3)
+			programs := w.puppets(names...)
+			begin := &shellv1.Start{Program: names[1], Args: []string{w.d.Word(), "", w.d.Text(9)},
+				Size: &shellv1.Size{Rows: uint32(w.d.Between(10, 99)), Columns: uint32(w.d.Between(40, 200))}}
+			ann := w.call("ann")
+			ann.read()
+			ann.send(begin)
+			p := programs[1]
+			p.mustHaveBegun(ann)
+			if !proto.Equal(p.start, begin) {
+				w.Fatalf("ann sent\n  %s\nThe program was called with\n  %s\nWant all of it.", grpctest.Text(begin), grpctest.Text(p.start))
+			}
+			code := w.d.Between(2, 125)
+			p.end(code)
+			ann.halfClose()
+			ann.mustExit(code)
+			if programs[0].begun+programs[2].begun > 0 || p.begun != 1 {
+				w.Fatalf("ann asked for %q. %d other programs were run, and that one %d times. Want it once.", names[1], programs[0].begun+programs[2].begun, p.begun)
+			}
+		})
+	})
+	for _, code := range []int{0, 1, 255, -1} {
+		t.Run(fmt.Sprintf("a program that returns %d", code), func(t *testing.T) {
+			bubble.Run(t, 1, func(b *bubble.B) {
+				w := start(b)
+				ann, p := w.session("ann")
+				p.end(code)
+				ann.halfClose()
+				ann.mustExit(code)
+			})
+		})
+	}
+	t.Run("one program, for two at once", func(t *testing.T) {
+		bubble.Run(t, 1, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			bob, q := w.session("bob")
+			q.end(7)
+			bob.halfClose()
+			bob.mustExit(7)
+			p.end(8)
+			ann.halfClose()
+			ann.mustExit(8)
+		})
+	})
+}
+
+// Messages that must not come (gRPC, status codes).
+func TestRefused(t *testing.T) {
+	known := "known"
+	for _, tt := range []struct {
+		why  string
+		do   func(s *session)
+		want codes.Code
+	}{
+		{"input comes first", func(s *session) { s.input("hello") }, codes.InvalidArgument},
+		{"a size comes first", func(s *session) { s.resize(24, 80) }, codes.InvalidArgument},
+		{"a message without an event comes first", func(s *session) { s.message(&shellv1.RunRequest{}) }, codes.InvalidArgument},
+		{"nothing comes but the half-close", func(s *session) { s.halfClose() }, codes.InvalidArgument},
+		{"there is no such program", func(s *session) { s.send(&shellv1.Start{Program: s.w.d.Word()}) }, codes.NotFound},
+		{"no program is named", func(s *session) { s.send(&shellv1.Start{}) }, codes.NotFound},
+		{"one is named in other letters", func(s *session) { s.send(&shellv1.Start{Program: "Known"}) }, codes.NotFound},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 2, func(b *bubble.B) {
+				w := start(b)
+				p := w.puppets(known)[0]
+				ann := w.call("ann")
+				ann.read()
+				tt.do(ann)
+				ann.mustEnd(tt.want, tt.why)
+				ann.mustHear()
+				if p.begun > 0 {
+					w.Errorf("%s, and a program was run. Want none.", tt.why)
+				}
+			})
+		})
+	}
+	t.Run("there are no programs", func(t *testing.T) {
+		bubble.Run(t, 2, func(b *bubble.B) {
+			w := start(b)
+			ann := w.call("ann")
+			ann.read()
+			ann.send(&shellv1.Start{Program: known})
+			ann.mustEnd(codes.NotFound, "the zero Server has no programs")
+		})
+	})
+	for _, tt := range []struct {
+		why string
+		do  func(s *session)
+	}{
+		{"Start comes twice", func(s *session) { s.send(&shellv1.Start{Program: s.program}) }},
+		{"a message without an event comes later", func(s *session) { s.message(&shellv1.RunRequest{}) }},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 2, func(b *bubble.B) {
+				w := start(b)
+				ann, p := w.session("ann")
+				ann.input("a")
+				p.mustRead("a")
+				tt.do(ann)
+				p.mustBeTold(tt.why)
+				p.end(0)
+				ann.mustEnd(codes.InvalidArgument, tt.why)
+				if p.begun > 1 {
+					w.Errorf("%s, and the program was run %d times. Want once.", tt.why, p.begun)
+				}
+			})
+		})
+	}
+}
+
+// What the client sends (io, Reader).
+func TestInput(t *testing.T) {
+	t.Run("as it comes", func(t *testing.T) {
+		bubble.Run(t, 3, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			for range 4 {
+				text := w.d.Text(w.d.Between(2, 60))
+				ann.input(text)
+				p.mustRead(text)
+				<-time.After(time.Minute)
+			}
+			if _, err := p.reads(); err != errWaits {
+				w.Errorf("The client has sent all that it has so far. Read of Stdin = %s\nWant it to wait: there was no half-close.", words(err))
+			}
+		})
+	})
+	t.Run("messages are no borders", func(t *testing.T) {
+		bubble.Run(t, 3, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			var all strings.Builder
+			for range 5 {
+				text := w.d.Text(w.d.Between(10, 60))
+				ann.input(text)
+				all.WriteString(text)
+			}
+			ann.halfClose()
+			p.buffer = 7
+			p.mustRead(all.String())
+			p.mustReadEnd()
+		})
+	})
+	t.Run("larger than the largest that you send", func(t *testing.T) {
+		bubble.Run(t, 3, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			text := w.d.Text(3*shell.MaxChunk + w.d.Between(1, 999))
+			w.Go("the client", func() error { ann.input(text); return nil })
+			p.mustRead(text)
+		})
+	})
+	t.Run("an empty message is not the end", func(t *testing.T) {
+		bubble.Run(t, 3, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			first, second := w.d.Word(), w.d.Word()
+			ann.input(first)
+			ann.input("")
+			ann.input(second)
+			p.mustRead(first + second)
+			ann.input("")
+			ann.halfClose()
+			p.mustReadEnd()
+		})
+	})
+	t.Run("half-closed is not over", func(t *testing.T) {
+		bubble.Run(t, 3, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			text := w.d.Text(40)
+			ann.input(text)
+			ann.halfClose()
+			p.mustRead(text)
+			p.mustReadEnd()
+			p.mustReadEnd()
+			<-time.After(time.Hour)
+			if err := p.ctx.Err(); err != nil {
+				w.Errorf("The client has half-closed, and still reads. The program's context is done (%v). Want it to go on.", err)
+			}
+		})
+	})
+}
+
+// What the program writes (io, Writer).
+func TestOutput(t *testing.T) {
+	bubble.Run(t, 4, func(b *bubble.B) {
+		w := start(b)
+		ann, p := w.session("ann")
+		for _, kind := range []string{stdout, stderr, stdout} {
+			text := w.d.Text(w.d.Between(1, 60))
+			p.writes(kind, text)
+			ann.mustHear(event{kind, text})
+			<-time.After(time.Minute)
+		}
+		p.writes(stdout, "")
+		ann.halfClose()
+		var want []event
+		for _, kind := range []string{stdout, stderr, stderr, stdout, stderr} {
+			text := w.d.Text(9)
+			p.writes(kind, text)
+			want = append(want, event{kind, text})
+		}
+		ann.mustHear(want...)
+	})
+}
+
+// How large a message is (grpc/grpc-go#3134).
+func TestChunk(t *testing.T) {
+	for _, n := range []int{shell.MaxChunk, shell.MaxChunk + 1, 0} {
+		why := fmt.Sprintf("%d bytes", n)
+		if n == 0 {
+			why = "many bytes"
+		}
+		t.Run(why, func(t *testing.T) {
+			bubble.Run(t, 5, func(b *bubble.B) {
+				w := start(b)
+				ann, p := w.session("ann")
+				if n == 0 {
+					n = w.d.Between(100_000, 250_000)
+				}
+				text := w.d.Text(n)
+				p.writes(stderr, text)
+				ann.mustHear(event{stderr, text})
+				for _, res := range ann.got {
+					if got := len(res.GetStderr()); got > shell.MaxChunk {
+						w.Fatalf("The program has written %d bytes to Stderr, in one Write. A message with %d of them came.\nWant MaxChunk, %d, at most.", n, got, shell.MaxChunk)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Two goroutines of a program (grpc/grpc-go#2094).
+func TestOneSender(t *testing.T) {
+	for _, kinds := range [][2]string{{stdout, stderr}, {stdout, stdout}} {
+		t.Run(kinds[0]+" and "+kinds[1], func(t *testing.T) {
+			bubble.Run(t, 6, func(b *bubble.B) {
+				w := start(b)
+				w.crowd = true
+				ann, p := w.session("ann")
+				texts := [2]string{strings.Repeat("a", 12), strings.Repeat("b", 12)}
+				p.do("has two goroutines write at once", func() {
+					var busy sync.WaitGroup
+					for i, kind := range kinds {
+						busy.Go(func() {
+							for at := range texts[i] {
+								p.writer(kind).Write([]byte(texts[i][at : at+1]))
+							}
+						})
+					}
+					busy.Wait()
+				})
+				if n := w.eye("ann").most(); n > 1 {
+					w.Fatalf("Two goroutines of the program write, one to %s, one to %s.\n%d goroutines were in Send on the stream at once.\nWant one at a time: Send is not made for two.", kinds[0], kinds[1], n)
+				}
+				got := [2]string{}
+				for _, e := range ann.events() {
+					for i, letter := range []string{"a", "b"} {
+						if kinds[0] == kinds[1] || e.kind == kinds[i] {
+							got[i] += strings.Repeat(letter, strings.Count(e.text, letter))
+						}
+					}
+				}
+				if got != texts {
+					w.Errorf("Two goroutines of the program wrote %q to %s and %q to %s, a byte at a time.\nOf that, %q and %q came. Want all of it.", texts[0], kinds[0], texts[1], kinds[1], got[0], got[1])
+				}
+			})
+		})
+	}
+}
+
+// A buffer that the program uses again (grpc/grpc-go#8186; io, Writer).
+func TestKept(t *testing.T) {
+	bubble.Run(t, 7, func(b *bubble.B) {
+		w := start(b)
+		w.keep = true
+		ann, p := w.session("ann")
+		var want []event
+		buf := make([]byte, 12)
+		for range 3 {
+			text := w.d.Text(len(buf))
+			copy(buf, text)
+			p.writesBytes(stdout, buf)
+			want = append(want, event{stdout, text})
+			copy(buf, strings.Repeat("#", len(buf)))
+		}
+		ann.mustHear(want...)
+		w.eye("ann").mustBeUnchanged("The program fills its buffer anew after each Write.", "the stream")
+	})
+}
+
+// The last message (shell.proto, Exit).
+func TestExit(t *testing.T) {
+	t.Run("behind all output", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			w := start(b)
+			p := w.puppets("known")[0]
+			ann := w.call("ann")
+			ann.send(&shellv1.Start{Program: "known"})
+			p.mustHaveBegun(ann)
+			text, last := w.d.Text(5*shell.MaxChunk+w.d.Between(1, 99)), w.d.Word()
+			p.do("writes much, and returns 3", func() {
+				io.WriteString(p.t.Stdout, text)
+				io.WriteString(p.t.Stderr, last)
+				p.code <- 3
+			})
+			<-time.After(time.Minute)
+			ann.read()
+			ann.mustHear(event{stdout, text}, event{stderr, last}, event{exit, "3"})
+			ann.mustEndOK()
+		})
+	})
+	t.Run("the client does not half-close", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			ann.input(w.d.Word())
+			p.writes(stdout, "bye")
+			ann.mustHear(event{stdout, "bye"})
+			p.end(4)
+			ann.mustExit(4)
+		})
+	})
+	t.Run("nothing stays", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			w := start(b)
+			w.mustLeaveNothing("A program ends that has not read its input", func(s *session, p *puppet) {
+				s.input("for nobody")
+				s.input("either")
+				p.end(0)
+			})
+		})
+	})
+}
+
+// Who does not read (gRPC, flow control).
+func TestFull(t *testing.T) {
+	const total = 32 * shell.MaxChunk
+	t.Run("a program that does not read", func(t *testing.T) {
+		bubble.Run(t, 9, func(b *bubble.B) {
+			w := start(b, grpc.StaticStreamWindowSize(64<<10), grpc.StaticConnWindowSize(64<<10))
+			ann, p := w.session("ann")
+			text := w.d.Text(total)
+			sending := w.Go("the client", func() error {
+				for at := 0; at < total; at += shell.MaxChunk {
+					ann.input(text[at : at+shell.MaxChunk])
+				}
+				return nil
+			})
+			w.Wait()
+			if got := w.eye("ann").read(); got > ahead {
+				w.Fatalf("The client has %d KiB of input. The program reads none of it, and the server has received\n%d KiB. Want %d KiB at most: what nobody reads stays with the client.", total>>10, got>>10, ahead>>10)
+			}
+			word := w.d.Word()
+			p.writes(stdout, word)
+			ann.mustHear(event{stdout, word})
+			p.mustRead(text)
+			sending.Wait()
+		})
+	})
+	t.Run("a program that ends, and has read nothing", func(t *testing.T) {
+		bubble.Run(t, 9, func(b *bubble.B) {
+			w := start(b, grpc.StaticStreamWindowSize(64<<10), grpc.StaticConnWindowSize(64<<10))
+			ann, p := w.session("ann")
+			text := w.d.Text(shell.MaxChunk)
+			w.Go("the client", func() error {
+				for range 32 {
+					ann.input(text)
+				}
+				return nil
+			})
+			w.Wait()
+			p.end(9)
+			ann.mustExit(9)
+		})
+	})
+	t.Run("a client that does not read", func(t *testing.T) {
+		bubble.Run(t, 9, func(b *bubble.B) {
+			w := start(b)
+			p := w.puppets("known")[0]
+			ann := w.call("ann", grpc.WithStaticStreamWindowSize(64<<10), grpc.WithStaticConnWindowSize(64<<10))
+			ann.send(&shellv1.Start{Program: "known"})
+			p.mustHaveBegun(ann)
+			text := w.d.Text(total)
+			var mu sync.Mutex
+			written := 0
+			p.do("writes much", func() {
+				for at := 0; at < total; at += shell.MaxChunk {
+					n, _ := io.WriteString(p.t.Stdout, text[at:at+shell.MaxChunk])
+					mu.Lock()
+					written += n
+					mu.Unlock()
+				}
+			})
+			mu.Lock()
+			took := written
+			mu.Unlock()
+			if took > ahead+256<<10 { // what is on its way counts, too
+				w.Fatalf("The client reads nothing, and the program writes. %d KiB were taken from it.\nWant its Write to wait: %d KiB at most are kept, and some are on their way.", took>>10, ahead>>10)
+			}
+			word := w.d.Word()
+			ann.input(word)
+			ann.read()
+			ann.mustHear(event{stdout, text})
+			p.mustRead(word)
+		})
+	})
+}
+
+// ahead is how much may be received that nobody has read yet, in bytes.
+const ahead = 512 << 10
+
+// The window's size (shell.proto, Size).
+func TestResize(t *testing.T) {
+	t.Run("for a program that waits for it", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			p.mustHaveNoSize("There was none but that in Start.")
+			for range 3 {
+				rows, columns := w.d.Between(1, 99), w.d.Between(1, 300)
+				got := make(chan *shellv1.Size, 1)
+				p.do("waits for a size", func() {
+					select {
+					case size := <-p.t.Resized:
+						got <- size
+					case <-p.ctx.Done():
+					}
+				})
+				ann.resize(rows, columns)
+				w.Wait()
+				select {
+				case size := <-got:
+					p.mustBeSize(size, rows, columns, "The program waited for a size when the client sent it.")
+				default:
+					w.Fatalf("The client sent the size %d×%d, and the program, which waits for one, has not got it.\n\n%s", rows, columns, w.Waiting())
+				}
+			}
+		})
+	})
+	t.Run("for one that looks later", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			for range 2 {
+				rows, columns := w.d.Between(1, 99), w.d.Between(1, 300)
+				ann.resize(rows+1, columns)
+				ann.resize(rows, columns+1)
+				ann.resize(rows, columns)
+				why := "The client sent three sizes before the program looked."
+				p.mustHaveSize(rows, columns, why)
+				p.mustHaveNoSize(why + " It has got the last one.")
+			}
+		})
+	})
+	t.Run("for one that never looks", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			for i := range 40 {
+				ann.resize(i+1, 80)
+			}
+			word := w.d.Word()
+			ann.input(word)
+			p.mustRead(word)
+		})
+	})
+}
+
+// Clients that are gone (gRPC, cancellation).
+func TestGone(t *testing.T) {
+	cancel := func(s *session) {
+		s.w.link.Note("ann cancels the call")
+		s.cancel()
+	}
+	t.Run("it cancels while the program reads", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			text := w.d.Text(20)
+			ann.input(text)
+			p.mustRead(text)
+			read := p.startRead()
+			cancel(ann)
+			p.mustBeTold("The client has cancelled")
+			p.mustHaveFailed(read, "The client has cancelled, and had not half-closed")
+			w.mustWaitFor(p, ann, codes.Canceled)
+		})
+	})
+	t.Run("it cancels while the program does nothing", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			cancel(ann)
+			p.mustBeTold("The client has cancelled")
+			read := p.startRead()
+			p.mustHaveFailed(read, "The client has cancelled, and had not half-closed")
+			p.mustFailToWrite("The client has cancelled")
+			w.mustWaitFor(p, ann, codes.Canceled)
+		})
+	})
+	t.Run("it cancels, and the program has not read its input", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			ann.input(w.d.Word())
+			ann.input(w.d.Word())
+			w.Wait()
+			cancel(ann)
+			p.mustBeTold("The client has cancelled")
+			w.mustWaitFor(p, ann, codes.Canceled)
+		})
+	})
+	t.Run("it cancels behind its half-close", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.session("ann")
+			ann.halfClose()
+			p.mustReadEnd()
+			cancel(ann)
+			p.mustBeTold("The client has half-closed, and later cancelled")
+			w.mustWaitFor(p, ann, codes.Canceled)
+		})
+	})
+	t.Run("it cancels, and has not read the output", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			w := start(b)
+			p := w.puppets("known")[0]
+			ann := w.call("ann", grpc.WithStaticStreamWindowSize(64<<10), grpc.WithStaticConnWindowSize(64<<10))
+			ann.send(&shellv1.Start{Program: "known"})
+			p.mustHaveBegun(ann)
+			text := w.d.Text(shell.MaxChunk)
+			failed := make(chan error, 1)
+			p.do("writes until that fails", func() {
+				for range 64 {
+					if _, err := io.WriteString(p.t.Stdout, text); err != nil {
+						failed <- err
+						return
+					}
+				}
+				failed <- nil
+			})
+			cancel(ann)
+			w.Wait()
+			select {
+			case err := <-failed:
+				if err == nil {
+					w.Fatalf("The client has read nothing, and has cancelled. The program wrote 2 MiB, and no Write failed. Want one to fail.")
+				}
+			default:
+				w.Fatalf("The client has read nothing, and has cancelled. The program's Write still waits. Want it to fail.\n\n%s", w.Waiting())
+			}
+			p.mustBeTold("The client has cancelled")
+			w.mustWaitFor(p, ann, codes.Canceled)
+		})
+	})
+	t.Run("its deadline comes", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			w := start(b)
+			after := time.Duration(w.d.Between(20, 90)) * time.Second
+			ctx, stop := context.WithTimeout(b.Context(), after)
+			defer stop()
+			w.ctx = ctx
+			ann, p := w.session("ann")
+			read := p.startRead()
+			<-time.After(2 * time.Minute)
+			p.mustBeTold("The client's deadline has come")
+			p.mustHaveFailed(read, "The client's deadline has come")
+			w.mustWaitFor(p, ann, codes.DeadlineExceeded, codes.Canceled)
+		})
+	})
+	t.Run("its cable is pulled", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			w := start(b, grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}))
+			ann, p := w.session("ann")
+			read := p.startRead()
+			w.link.Cut()
+			<-time.After(5 * time.Minute)
+			why := "The client's cable was pulled five minutes ago, and keepalive has ended the connection"
+			p.mustBeTold(why)
+			p.mustHaveFailed(read, why)
+			w.mustWaitFor(p, ann, codes.Canceled, codes.Unavailable)
+		})
+	})
+	t.Run("nothing stays", func(t *testing.T) {
+		bubble.Run(t, 11, func(b *bubble.B) {
+			w := start(b)
+			w.mustLeaveNothing("A client cancels, and the program ends", func(s *session, p *puppet) {
+				s.input("for nobody")
+				s.input("either")
+				s.cancel()
+				w.Wait()
+				p.end(0)
+			})
+		})
+	})
+}
+
+// A program with a mistake (grpc/grpc-go#441).
+func TestPanic(t *testing.T) {
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // whoever logs the panic does well
+	log.SetOutput(io.Discard)
+	defer log.SetOutput(os.Stderr)
+	for _, tt := range []struct {
+		why    string
+		writes bool
+	}{{"at once", false}, {"behind some output", true}} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 12, func(b *bubble.B) {
+				w := start(b)
+				bob, q := w.session("bob")
+				ann, p := w.session("ann")
+				secret := w.d.Word()
+				var want []event
+				if tt.writes {
+					text := w.d.Text(20)
+					p.writes(stdout, text)
+					want = append(want, event{stdout, text})
+				}
+				p.panic("rule 12: this panic, of the program that Run called, should have been recovered " + secret)
+				ann.mustEnd(codes.Internal, "the program has panicked")
+				ann.mustHear(want...)
+				if text := status.Convert(ann.err).Message(); strings.Contains(text, secret) || strings.Contains(text, "goroutine ") {
+					w.Errorf("The program has panicked, and the client was told\n  %s\nWant neither the panic's text nor the stack there: they are for the server's log.", grpctest.Status(ann.err))
+				}
+				word := w.d.Word()
+				bob.input(word)
+				q.mustRead(word)
+				q.end(1)
+				bob.mustExit(1)
+			})
+		})
+	}
+}
+
+// The client side (io, Reader and Writer).
+func TestRun(t *testing.T) {
+	t.Run("input, output and the end", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			s := play(b)
+			s.run()
+			s.mustHaveStarted()
+			first, out, second, errs := s.d.Word(), s.d.Text(20), s.d.Text(30), s.d.Word()
+			s.types(first)
+			s.mustHaveGot("The caller's Stdin has given "+quote(first)+".", first)
+			s.server.sends(event{stdout, out})
+			s.mustHaveWritten(out, "")
+			<-time.After(time.Minute)
+			s.types(second)
+			s.mustHaveGot("The caller's Stdin has given "+quote(second)+" more.", first+second)
+			s.server.sends(event{stderr, errs})
+			s.mustHaveWritten(out, errs)
+			s.mustGoOn("the program has not ended")
+			s.stdin.Close()
+			s.mustHaveHalfClosed()
+			code := s.d.Between(1, 125)
+			s.server.sends(event{stdout, "."}, event{exit, fmt.Sprint(code)})
+			s.server.end(nil)
+			s.mustHaveWritten(out+".", errs)
+			s.mustReturn(code, nil)
+		})
+	})
+	t.Run("input that comes with its end", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			s := play(b)
+			text := s.d.Text(20)
+			s.terminal.Stdin = iotest.DataErrReader(strings.NewReader(text))
+			s.run()
+			s.mustHaveStarted()
+			s.mustHaveGot("A Read of Stdin has given "+quote(text)+", and io.EOF with it.", text)
+			s.mustHaveHalfClosed()
+			s.server.sends(event{exit, "0"})
+			s.server.end(nil)
+			s.mustReturn(0, nil)
+		})
+	})
+	t.Run("much input", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			s := play(b)
+			text := s.d.Text(s.d.Between(100_000, 200_000))
+			s.terminal.Stdin = strings.NewReader(text)
+			s.run()
+			s.mustHaveGot(fmt.Sprintf("The caller's Stdin has given %d bytes, and io.EOF.", len(text)), text)
+			s.mustHaveHalfClosed()
+			for _, req := range s.server.requests() {
+				if n := len(req.GetStdin()); n > shell.MaxChunk {
+					s.Fatalf("Stdin has given %d bytes. Run has sent a message with %d of them.\nWant MaxChunk, %d, at most.", len(text), n, shell.MaxChunk)
+				}
+			}
+		})
+	})
+	t.Run("sizes", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			s := play(b)
+			sizes := make(chan *shellv1.Size, 3)
+			s.terminal.Resized = sizes
+			s.run()
+			var want []string
+			for range 3 {
+				size := &shellv1.Size{Rows: uint32(s.d.Between(1, 99)), Columns: uint32(s.d.Between(1, 300))}
+				want = append(want, grpctest.Text(size))
+				sizes <- size
+				s.Wait()
+			}
+			s.mustHaveSizes(want)
+			close(sizes)
+			s.Wait()
+			s.mustHaveSizes(want)
+			word := s.d.Word()
+			s.types(word)
+			s.mustHaveGot("Resized is closed; Stdin has given "+quote(word)+".", word)
+			s.stdin.Close()
+			s.mustHaveHalfClosed()
+		})
+	})
+	t.Run("output while the input is not taken", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			s := play(b, grpc.StaticStreamWindowSize(64<<10), grpc.StaticConnWindowSize(64<<10))
+			s.server.deaf = true
+			s.terminal.Stdin = io.LimitReader(&endless{}, 2<<20)
+			s.run()
+			word := s.d.Word()
+			s.server.sends(event{stdout, word})
+			s.mustHaveWritten(word, "")
+			s.server.sends(event{exit, "5"})
+			s.server.end(nil)
+			s.mustReturn(5, nil)
+		})
+	})
+	t.Run("a Stdout that is slow", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			s := play(b)
+			open := make(chan struct{})
+			s.stdout.gate = open
+			s.run()
+			s.mustHaveStarted()
+			text := s.d.Text(32 * shell.MaxChunk)
+			s.server.do(func(stream serverStream) {
+				for at := 0; at < len(text); at += shell.MaxChunk {
+					if stream.Send(response(event{stdout, text[at : at+shell.MaxChunk]})) != nil {
+						return
+					}
+				}
+			})
+			if got := s.eye.read(); got > ahead {
+				s.Errorf("The server sends %d KiB. A Write to Stdout waits, and %d KiB were received.\nWant %d KiB at most: what nobody reads stays with the server.", len(text)>>10, got>>10, ahead>>10)
+			}
+			close(open)
+			s.mustHaveWritten(text, "")
+		})
+	})
+}
+
+// The client side sends (grpc/grpc-go#2094).
+func TestRunOneSender(t *testing.T) {
+	bubble.Run(t, 6, func(b *bubble.B) {
+		s := play(b)
+		s.eye.crowd = true
+		sizes := make(chan *shellv1.Size, 20)
+		for i := range cap(sizes) {
+			sizes <- &shellv1.Size{Rows: uint32(i)}
+		}
+		s.terminal.Resized = sizes
+		s.terminal.Stdin = io.MultiReader(iotest.OneByteReader(strings.NewReader(strings.Repeat("a", 20))), s.stdin)
+		s.run()
+		s.mustHaveStarted()
+		s.Wait()
+		if n := s.eye.most(); n > 1 {
+			s.Fatalf("Stdin gives input, and Resized gives sizes. %d goroutines were in Send, or CloseSend, on the\nclient's stream at once. Want one at a time: Send is not made for two.", n)
+		}
+	})
+}
+
+// The client side, and its buffers (grpc/grpc-go#8186).
+func TestRunKept(t *testing.T) {
+	bubble.Run(t, 7, func(b *bubble.B) {
+		s := play(b)
+		s.eye.keep = true
+		s.run()
+		s.mustHaveStarted()
+		all := ""
+		for range 4 {
+			word := s.d.Word()
+			s.types(word)
+			all += word
+		}
+		s.mustHaveGot("Stdin has given four words.", all)
+		s.eye.mustBeUnchanged("Stdin has given four words, one after the other.", "Run's stream")
+	})
+}
+
+// A Read that nothing can end (io, Reader).
+func TestRunStdinWaits(t *testing.T) {
+	for _, tt := range []struct {
+		why string
+		do  func(s *script)
+		err func(error) bool
+	}{
+		{"the program ends", func(s *script) {
+			s.server.sends(event{exit, "3"})
+			s.server.end(nil)
+		}, nil},
+		{"the server refuses", func(s *script) { s.server.end(status.Error(codes.NotFound, "on purpose")) },
+			func(err error) bool { return status.Code(err) == codes.NotFound }},
+		{"the caller cancels", func(s *script) { s.cancel() }, canceled},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 14, func(b *bubble.B) {
+				s := play(b)
+				s.run()
+				s.mustHaveStarted()
+				word := s.d.Word()
+				s.types(word)
+				s.mustHaveGot("Stdin has given "+quote(word)+".", word)
+				before := s.stdin.reads()
+				s.link.Note("%s; a Read of Stdin waits", tt.why)
+				tt.do(s)
+				s.Wait()
+				if !s.call.Returned() {
+					s.Fatalf("While a Read of Stdin waits, %s. Run has not returned. Want it to: nobody needs what\nthat Read brings.\n\n%s", tt.why, s.Waiting())
+				}
+				if tt.err == nil {
+					s.mustReturn(3, nil)
+				} else if !tt.err(s.err) {
+					s.Fatalf("While a Read of Stdin waits, %s. Run returned %d, %s", tt.why, s.code, words(s.err))
+				}
+				s.stdin.give("late")
+				s.stdin.give("later")
+				s.Wait()
+				if n := s.stdin.reads(); n > before {
+					s.Fatalf("Run has returned, and then Stdin was read from again, %d times.\nWant nothing taken from it that others may want.", n-before)
+				}
+			})
+		})
+	}
+	t.Run("nothing else stays", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			s := play(b)
+			var before int
+			for i := range 12 {
+				s.again()
+				s.run()
+				s.mustHaveStarted()
+				s.server.sends(event{exit, "0"})
+				s.server.end(nil)
+				s.mustReturn(0, nil)
+				s.stdin.give("late")
+				s.Wait()
+				if i == 0 {
+					before = runtime.NumGoroutine()
+				}
+			}
+			if left := runtime.NumGoroutine() - before; left > 5 {
+				s.Errorf("Run has returned 12 times, and each Read of Stdin has come back since. %d goroutines more\nare there than after the first time. Want none.\n\n%s", left, s.Waiting())
+			}
+		})
+	})
+	t.Run("Stdin has no end", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			s := play(b)
+			s.terminal.Stdin = &endless{pause: time.Second}
+			s.run()
+			s.mustHaveStarted()
+			s.server.sends(event{exit, "3"})
+			s.server.end(nil)
+			s.mustReturn(3, nil)
+		})
+	})
+}
+
+// Calls that end in another way (gRPC, status codes).
+func TestRunFails(t *testing.T) {
+	for _, tt := range []struct {
+		why string
+		end error
+	}{{"OK", nil}, {"Unavailable", status.Error(codes.Unavailable, "on purpose")}, {"Internal", status.Error(codes.Internal, "on purpose")}} {
+		t.Run(tt.why+", and no Exit", func(t *testing.T) {
+			bubble.Run(t, 15, func(b *bubble.B) {
+				s := play(b)
+				s.run()
+				s.mustHaveStarted()
+				text := s.d.Text(30)
+				s.server.sends(event{stdout, text})
+				s.server.end(tt.end)
+				s.mustHaveWritten(text, "")
+				if tt.end == nil {
+					s.mustReturn(0, shell.ErrNoExit)
+				} else {
+					s.mustReturnCode(status.Code(tt.end))
+				}
+			})
+		})
+	}
+	t.Run("refused, while there is much input", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			s := play(b)
+			s.server.deaf = true
+			s.terminal.Stdin = io.LimitReader(&endless{}, 2<<20)
+			s.run()
+			s.mustHaveStarted()
+			s.server.end(status.Error(codes.NotFound, "on purpose"))
+			s.mustReturnCode(codes.NotFound)
+		})
+	})
+	t.Run("nobody is there", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			s := play(b)
+			s.link.Refuse(true)
+			s.run()
+			s.mustReturnCode(codes.Unavailable)
+		})
+	})
+	t.Run("the caller's deadline comes", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			s := play(b)
+			ctx, stop := context.WithTimeout(s.ctx, time.Minute)
+			defer stop()
+			s.ctx = ctx
+			s.run()
+			s.mustHaveStarted()
+			<-time.After(2 * time.Minute)
+			s.mustReturnCode(codes.DeadlineExceeded)
+		})
+	})
+}
+
+// What fails on the caller's side (gRPC, cancellation).
+func TestRunOwnFailure(t *testing.T) {
+	errOwn := errors.New("the caller's own")
+	for _, tt := range []struct {
+		why string
+		set func(s *script)
+		do  func(s *script)
+	}{
+		{"Stdin", func(s *script) {
+			s.terminal.Stdin = io.MultiReader(strings.NewReader(s.d.Word()), iotest.ErrReader(errOwn))
+		}, func(*script) {}},
+		{"Stdout", func(s *script) { s.stdout.err = errOwn }, func(s *script) { s.server.sends(event{stdout, s.d.Word()}) }},
+		{"Stderr", func(s *script) { s.stderr.err = errOwn }, func(s *script) { s.server.sends(event{stderr, s.d.Word()}) }},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 16, func(b *bubble.B) {
+				s := play(b)
+				tt.set(s)
+				s.link.Note("%s fails with %q", tt.why, errOwn)
+				s.run()
+				tt.do(s)
+				s.mustReturn(0, errOwn)
+				s.server.mustHaveGone(tt.why + " has failed")
+			})
+		})
+	}
+	t.Run("a Stdout that takes less", func(t *testing.T) {
+		bubble.Run(t, 16, func(b *bubble.B) {
+			s := play(b)
+			s.terminal.Stdout = writerFunc(func([]byte) (int, error) { return 0, io.ErrShortWrite })
+			s.run()
+			s.mustHaveStarted()
+			s.server.sends(event{stdout, s.d.Word()})
+			s.mustReturn(0, io.ErrShortWrite)
+			s.server.mustHaveGone("Stdout has failed")
+		})
+	})
+}
+
+// cat is a program that writes to both outputs what it reads.
+func cat(_ context.Context, _ *shellv1.Start, t shell.Terminal) int {
+	n, _ := io.Copy(io.MultiWriter(t.Stdout, t.Stderr), t.Stdin)
+	return int(n % 100)
+}
+
+// Both sides, for many at once (sync, Mutex).
+func TestMany(t *testing.T) {
+	bubble.Run(t, 17, func(b *bubble.B) {
+		w := start(b)
+		w.s.Programs = map[string]shell.Program{"cat": cat}
+		cc := w.link.Dial("Run")
+		var calls []*bubble.Call
+		for range 8 {
+			text := w.d.Text(w.d.Between(1, 2*shell.MaxChunk))
+			calls = append(calls, w.Go("Run(ctx, client, start, terminal)", func() error {
+				return copied(b.Context(), cc, text)
+			}))
+		}
+		for _, c := range calls {
+			if err := c.Wait(); err != nil {
+				w.Errorf("8 calls of Run at once, with a program that writes to Stdout and Stderr what it reads:\n%v", err)
+			}
+		}
+	})
+}
+
+// Both sides over a real socket (net, TCPListener).
+func TestLoopback(t *testing.T) {
+	loopback.Run(t, 17, func(l *loopback.L) {
+		d := draw.From(l.R)
+		server := grpc.NewServer()
+		shellv1.RegisterShellServiceServer(server, &shell.Server{Programs: map[string]shell.Program{"cat": cat}})
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			l.Fatalf("Listen: %v", err)
+		}
+		serving := l.Go("the server", func() error { return server.Serve(ln) })
+		l.Cleanup(func() {
+			server.Stop()
+			serving.Wait()
+		})
+		cc, err := grpc.NewClient(ln.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			l.Fatalf("NewClient: %v", err)
+		}
+		l.Cleanup(func() { cc.Close() })
+		ctx, stop := context.WithTimeout(l.Context(), 20*time.Second)
+		defer stop()
+		if err := copied(ctx, cc, d.Text(d.Between(200_000, 400_000))); err != nil {
+			l.Errorf("Over TCP, with a program that writes to Stdout and Stderr what it reads:\n%v", err)
+		}
+	})
+}
+
+// copied runs cat on that input, and says what is wrong.
+func copied(ctx context.Context, cc *grpc.ClientConn, text string) error {
+	var out, errs bytes.Buffer
+	code, err := shell.Run(ctx, shellv1.NewShellServiceClient(cc), &shellv1.Start{Program: "cat"},
+		shell.Terminal{Stdin: strings.NewReader(text), Stdout: &out, Stderr: &errs})
+	if want := len(text) % 100; code != want || err != nil {
+		return fmt.Errorf("Run returned %d, %s\nWant %d, nil", code, words(err), want)
+	}
+	for name, got := range map[string]string{stdout: out.String(), stderr: errs.String()} {
+		if got != text {
+			return fmt.Errorf("%s is not the input: %s", name, differ(got, text))
+		}
+	}
+	return nil
+}
+
+// world is a server that the learner wrote, and its clients.
+type world struct {
+	*bubble.B
+	d    *draw.Data
+	s    *shell.Server
+	link *grpctest.Link
+	ctx  context.Context // of calls
+
+	crowd bool // see eye
+	keep  bool
+
+	mu   sync.Mutex
+	eyes map[string]*eye // by client
+}
+
+func start(b *bubble.B, opts ...grpc.ServerOption) *world {
+	w := &world{B: b, d: draw.From(b.R), s: new(shell.Server), link: grpctest.New(b), ctx: b.Context(), eyes: map[string]*eye{}}
+	server := grpc.NewServer(append(opts, grpc.StreamInterceptor(w.intercept))...)
+	shellv1.RegisterShellServiceServer(server, w.s)
+	w.link.Serve(server)
+	return w
+}
+
+// intercept calls Run with a stream that is looked at.
+func (w *world) intercept(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	name := strings.Join(metadata.ValueFromIncomingContext(stream.Context(), "client"), "")
+	e := &eye{b: w.B, crowd: w.crowd, keep: w.keep}
+	w.mu.Lock()
+	w.eyes[name] = e
+	w.mu.Unlock()
+	defer func() {
+		if p := recover(); p != nil {
+			w.Errorf("Run panicked: %v", p)
+			err = status.Error(codes.Unknown, "Run panicked")
+		}
+		e.mu.Lock()
+		e.over, e.err = true, err
+		e.mu.Unlock()
+	}()
+	return handler(srv, &serverTap{stream, e})
+}
+
+func (w *world) eye(name string) *eye {
+	w.T().Helper()
+	w.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.eyes[name] == nil {
+		w.Fatalf("the call of %s has not come to the server", name)
+	}
+	return w.eyes[name]
+}
+
+// eye sees what goes over one stream, on one side of it.
+type eye struct {
+	b     *bubble.B
+	crowd bool // Send takes its time, so that others come
+	keep  bool // what is sent is remembered
+
+	mu       sync.Mutex
+	in, peak int // goroutines in Send
+	sent     []sent
+	received int // bytes of input or output
+	over     bool
+	err      error // of the server's Run
+}
+
+// sent is a message, and what it was when it was sent.
+type sent struct{ msg, was proto.Message }
+
+func (e *eye) send(m any, send func(m any) error) error {
+	e.mu.Lock()
+	e.in++
+	e.peak = max(e.peak, e.in)
+	if msg, ok := m.(proto.Message); ok && e.keep {
+		e.sent = append(e.sent, sent{msg, proto.Clone(msg)})
+	}
+	e.mu.Unlock()
+	e.b.Worked()
+	if e.crowd {
+		for range 300 {
+			runtime.Gosched()
+		}
+	}
+	err := send(m)
+	e.mu.Lock()
+	e.in--
+	e.mu.Unlock()
+	return err
+}
+
+func (e *eye) recv(m any, recv func(m any) error) error {
+	err := recv(m)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch m := m.(type) {
+	case *shellv1.RunRequest:
+		e.received += len(m.GetStdin())
+	case *shellv1.RunResponse:
+		e.received += len(m.GetStdout()) + len(m.GetStderr())
+	}
+	return err
+}
+
+// most returns how many goroutines were sending at once.
+func (e *eye) most() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.peak
+}
+
+// read returns how many bytes of input or output Recv has returned.
+func (e *eye) read() int {
+	e.b.Wait()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.received
+}
+
+// mustBeUnchanged wants all messages to be what they were when they were sent.
+func (e *eye) mustBeUnchanged(why, where string) {
+	e.b.T().Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.sent {
+		if !proto.Equal(s.msg, s.was) {
+			e.b.Fatalf("%s Send was called on %s with\n  %s\nand later on that message was\n  %s\nWant it never changed: who traces or counts messages may still look at it.", why, where, grpctest.Text(s.was), grpctest.Text(s.msg))
+		}
+	}
+}
+
+type serverTap struct {
+	grpc.ServerStream
+	e *eye
+}
+
+func (t *serverTap) SendMsg(m any) error { return t.e.send(m, t.ServerStream.SendMsg) }
+func (t *serverTap) RecvMsg(m any) error { return t.e.recv(m, t.ServerStream.RecvMsg) }
+
+type clientTap struct {
+	grpc.ClientStream
+	e *eye
+}
+
+func (t *clientTap) SendMsg(m any) error { return t.e.send(m, t.ClientStream.SendMsg) }
+func (t *clientTap) RecvMsg(m any) error { return t.e.recv(m, t.ClientStream.RecvMsg) }
+func (t *clientTap) CloseSend() error {
+	return t.e.send(nil, func(any) error { return t.ClientStream.CloseSend() })
+}
+
+// Kinds of events.
+const (
+	stdout = "Stdout"
+	stderr = "Stderr"
+	exit   = "Exit"
+)
+
+// event is what a message says.
+type event struct{ kind, text string }
+
+func (e event) String() string {
+	switch e.kind {
+	case stdout, stderr:
+		return e.kind + " " + quote(e.text)
+	}
+	return strings.TrimSpace(e.kind + " " + e.text)
+}
+
+// quote quotes a text; of a long one, how it begins.
+func quote(text string) string {
+	if len(text) <= 64 {
+		return fmt.Sprintf("%q", text)
+	}
+	return fmt.Sprintf("%q… (%d bytes)", text[:40], len(text))
+}
+
+func response(e event) *shellv1.RunResponse {
+	switch e.kind {
+	case stdout:
+		return &shellv1.RunResponse{Event: &shellv1.RunResponse_Stdout{Stdout: []byte(e.text)}}
+	case stderr:
+		return &shellv1.RunResponse{Event: &shellv1.RunResponse_Stderr{Stderr: []byte(e.text)}}
+	}
+	var code int32
+	fmt.Sscan(e.text, &code)
+	return &shellv1.RunResponse{Event: &shellv1.RunResponse_Exit{Exit: &shellv1.Exit{Code: code}}}
+}
+
+// said is what messages say, with texts of one kind joined: how they are cut
+// into messages is left open.
+func said(got []*shellv1.RunResponse) (events []event) {
+	for _, res := range got {
+		var e event
+		switch r := res.GetEvent().(type) {
+		case *shellv1.RunResponse_Stdout:
+			e = event{stdout, string(r.Stdout)}
+		case *shellv1.RunResponse_Stderr:
+			e = event{stderr, string(r.Stderr)}
+		case *shellv1.RunResponse_Exit:
+			e = event{exit, fmt.Sprint(r.Exit.GetCode())}
+		default:
+			e = event{"a message without an event", ""}
+		}
+		events = append(events, e)
+	}
+	return joined(events)
+}
+
+func joined(events []event) (all []event) {
+	for _, e := range events {
+		switch last := len(all) - 1; {
+		case e.text == "" && (e.kind == stdout || e.kind == stderr):
+		case last >= 0 && all[last].kind == e.kind && e.kind != exit:
+			all[last].text += e.text
+		default:
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+func listing(events []event) string {
+	if len(events) == 0 {
+		return "  nothing\n"
+	}
+	var b strings.Builder
+	for _, e := range events {
+		fmt.Fprintf(&b, "  %v\n", e)
+	}
+	return b.String()
+}
+
+// differ says where two texts begin to differ.
+func differ(got, want string) string {
+	i := 0
+	for i < len(got) && i < len(want) && got[i] == want[i] {
+		i++
+	}
+	near := func(s string) string {
+		if i == len(s) {
+			return "its end"
+		}
+		return fmt.Sprintf("%q", s[i:min(len(s), i+20)])
+	}
+	return fmt.Sprintf("%d bytes, want %d; at byte %d stands %s, want %s", len(got), len(want), i, near(got), near(want))
+}
+
+// session is one call of Run, by a client that the test plays.
+type session struct {
+	w       *world
+	name    string
+	program string
+	stream  grpc.BidiStreamingClient[shellv1.RunRequest, shellv1.RunResponse]
+	cancel  context.CancelFunc
+
+	mu    sync.Mutex
+	got   []*shellv1.RunResponse
+	heard int // how many of them a mustHear has had
+	err   error
+	endAt time.Duration
+}
+
+// call begins a call, and sends nothing.
+func (w *world) call(name string, opts ...grpc.DialOption) *session {
+	w.T().Helper()
+	s := &session{w: w, name: name, program: "known"}
+	var ctx context.Context
+	ctx, s.cancel = context.WithCancel(metadata.AppendToOutgoingContext(w.ctx, "client", name))
+	var err error
+	s.stream, err = shellv1.NewShellServiceClient(w.link.Dial(name, opts...)).Run(ctx)
+	if err != nil {
+		w.Fatalf("%s calls Run: %s", name, grpctest.Status(err))
+	}
+	return s
+}
+
+// session begins a call, reads what comes, and starts a program of its own.
+func (w *world) session(name string) (*session, *puppet) {
+	w.T().Helper()
+	s := w.call(name)
+	s.program = w.d.Word()
+	p := w.puppets(s.program)[0]
+	s.read()
+	s.send(&shellv1.Start{Program: s.program})
+	p.mustHaveBegun(s)
+	return s, p
+}
+
+// message sends a message, and leaves it to Recv to say what came of it.
+func (s *session) message(req *shellv1.RunRequest) { s.stream.Send(req) }
+
+func (s *session) send(start *shellv1.Start) {
+	s.message(&shellv1.RunRequest{Event: &shellv1.RunRequest_Start{Start: start}})
+}
+
+func (s *session) input(text string) {
+	s.message(&shellv1.RunRequest{Event: &shellv1.RunRequest_Stdin{Stdin: []byte(text)}})
+}
+
+func (s *session) resize(rows, columns int) {
+	s.message(&shellv1.RunRequest{Event: &shellv1.RunRequest_Resize{Resize: &shellv1.Size{Rows: uint32(rows), Columns: uint32(columns)}}})
+}
+
+func (s *session) halfClose() { s.stream.CloseSend() }
+
+// read calls Recv until the call is over.
+func (s *session) read() {
+	s.w.Go("the client "+s.name, func() error {
+		for {
+			res, err := s.stream.Recv()
+			s.mu.Lock()
+			if err != nil {
+				s.err, s.endAt = err, s.w.Elapsed()
+				s.mu.Unlock()
+				return nil
+			}
+			s.got = append(s.got, res)
+			s.mu.Unlock()
+		}
+	})
+}
+
+// events returns what came so far.
+func (s *session) events() []event {
+	s.w.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return said(s.got)
+}
+
+// mustHear wants that to have come since the last look, and nothing else.
+func (s *session) mustHear(want ...event) {
+	s.w.T().Helper()
+	s.w.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	got := said(s.got[s.heard:])
+	want = joined(want)
+	since := ""
+	if s.heard > 0 {
+		since = " since the last look"
+	}
+	s.heard = len(s.got)
+	if slices.Equal(got, want) {
+		return
+	}
+	text := fmt.Sprintf("To %s came%s\n%sWant\n%s", s.name, since, listing(got), listing(want))
+	for i := range got {
+		if i < len(want) && got[i].kind == want[i].kind && got[i].text != want[i].text && len(want[i].text) > 64 {
+			text += fmt.Sprintf("%s: %s.\n", got[i].kind, differ(got[i].text, want[i].text))
+			break
+		}
+	}
+	s.w.Fatalf("%s%s", text, s.fate())
+}
+
+// fate says how the call ended, if it has.
+func (s *session) fate() string {
+	if s.err == nil {
+		return ""
+	}
+	return fmt.Sprintf("The call ended at %v: %s\n", s.endAt, outcome(s.err))
+}
+
+// outcome is how a call ended.
+func outcome(err error) string {
+	if errors.Is(err, io.EOF) {
+		return "OK (io.EOF)"
+	}
+	return grpctest.Status(err)
+}
+
+// mustEnd wants the call to have ended with that code.
+func (s *session) mustEnd(want codes.Code, why string) {
+	s.w.T().Helper()
+	s.w.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.err == nil:
+		s.w.Fatalf("The call of %s is still going on, at %v.\nWant it ended with %v: %s.\n\n%s", s.name, s.w.Elapsed(), want, why, s.w.Waiting())
+	case errors.Is(s.err, io.EOF) || status.Code(s.err) != want:
+		s.w.Fatalf("The call of %s ended with %s.\nWant %v: %s.", s.name, outcome(s.err), want, why)
+	}
+}
+
+// mustEndOK wants the call to have ended well.
+func (s *session) mustEndOK() {
+	s.w.T().Helper()
+	s.w.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.err == nil:
+		s.w.Fatalf("Exit came, and the call of %s is still going on, at %v. Want it ended with OK.\n\n%s", s.name, s.w.Elapsed(), s.w.Waiting())
+	case !errors.Is(s.err, io.EOF):
+		s.w.Fatalf("Exit came, and the call of %s ended with %s.\nWant OK.", s.name, outcome(s.err))
+	}
+}
+
+// mustExit wants Exit with that code to have come, and then the call's end.
+func (s *session) mustExit(code int) {
+	s.w.T().Helper()
+	s.mustHear(event{exit, fmt.Sprint(code)})
+	s.mustEndOK()
+}
+
+// puppet is a program that does what the test says.
+type puppet struct {
+	w      *world
+	name   string
+	buffer int // of its Reads, in bytes
+	steps  chan func()
+	code   chan int
+	ended  chan struct{} // closed when it is to end with the test
+
+	begun int
+	ctx   context.Context
+	start *shellv1.Start
+	t     shell.Terminal
+	busy  string // what it has not done yet
+}
+
+// puppets adds programs of those names to the server.
+func (w *world) puppets(names ...string) (all []*puppet) {
+	programs := map[string]shell.Program{}
+	for name, program := range w.s.Programs {
+		programs[name] = program
+	}
+	for _, name := range names {
+		p := &puppet{w: w, name: name, buffer: 4096, steps: make(chan func()), code: make(chan int, 1), ended: make(chan struct{})}
+		programs[name] = p.run
+		all = append(all, p)
+		w.Cleanup(func() { close(p.ended) })
+	}
+	w.s.Programs = programs
+	return all
+}
+
+func (p *puppet) run(ctx context.Context, start *shellv1.Start, t shell.Terminal) int {
+	p.begun++
+	p.ctx, p.start, p.t = ctx, start, t
+	for {
+		select {
+		case step := <-p.steps:
+			step()
+		case code := <-p.code:
+			return code
+		case <-p.ended:
+			return 0
+		}
+	}
+}
+
+// mustHaveBegun wants the program to have been called.
+func (p *puppet) mustHaveBegun(s *session) {
+	p.w.T().Helper()
+	p.w.Wait()
+	if p.begun == 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		p.w.Fatalf("%s%s has sent Start, and the program was not called.", s.fate(), s.name)
+	}
+	if p.t.Stdin == nil || p.t.Stdout == nil || p.t.Stderr == nil || p.t.Resized == nil || p.ctx == nil {
+		p.w.Fatalf("The program was called with the context %v and the Terminal %+v.\nWant none of it nil.", p.ctx, p.t)
+	}
+}
+
+// do has the program do something, which may not be done when do returns.
+func (p *puppet) do(what string, f func()) {
+	p.w.T().Helper()
+	p.w.Wait()
+	p.w.link.Note("the program %s", what)
+	select {
+	case p.steps <- f:
+	case <-time.After(time.Minute):
+		p.w.Fatalf("The program is to go on, and cannot: it waits, or has been called by nobody.\n\n%s", p.w.Waiting())
+	}
+	p.w.Wait()
+}
+
+// end has the program return.
+func (p *puppet) end(code int) {
+	p.w.link.Note("the program returns %d", code)
+	p.code <- code
+	p.w.Wait()
+}
+
+// panic has the program panic.
+func (p *puppet) panic(text string) {
+	p.w.T().Helper()
+	p.do("panics", func() { panic(text) })
+}
+
+func (p *puppet) writer(kind string) io.Writer {
+	if kind == stdout {
+		return p.t.Stdout
+	}
+	return p.t.Stderr
+}
+
+// writes has the program write, which is to succeed at once.
+func (p *puppet) writes(kind, text string) {
+	p.w.T().Helper()
+	p.writesBytes(kind, []byte(text))
+}
+
+func (p *puppet) writesBytes(kind string, text []byte) {
+	p.w.T().Helper()
+	type result struct {
+		n   int
+		err error
+	}
+	done := make(chan result, 1)
+	what := fmt.Sprintf("writes %s to %s", quote(string(text)), kind)
+	p.do(what, func() {
+		n, err := p.writer(kind).Write(text)
+		done <- result{n, err}
+	})
+	select {
+	case r := <-done:
+		if r.n != len(text) || r.err != nil {
+			p.w.Fatalf("The program %s. Write = %d, %s\nWant %d, nil", what, r.n, words(r.err), len(text))
+		}
+	default:
+		p.w.Fatalf("The program %s, and Write has not returned at %v. The client reads. Want it to.\n\n%s", what, p.w.Elapsed(), p.w.Waiting())
+	}
+}
+
+var errWaits = errors.New("nothing: it waits")
+
+// result is what a Read of Stdin gave, once it is there.
+type result chan struct {
+	text string
+	err  error
+}
+
+// startRead has the program read once.
+func (p *puppet) startRead() result {
+	p.w.T().Helper()
+	done := make(result, 1)
+	p.do("reads", func() {
+		buf := make([]byte, p.buffer)
+		n, err := p.t.Stdin.Read(buf)
+		done <- struct {
+			text string
+			err  error
+		}{string(buf[:n]), err}
+	})
+	return done
+}
+
+// reads has the program read once, and returns what that gave at once.
+func (p *puppet) reads() (string, error) {
+	p.w.T().Helper()
+	select {
+	case r := <-p.startRead():
+		return r.text, r.err
+	default:
+		return "", errWaits
+	}
+}
+
+// mustRead wants the program to read that, and as much of it at once as there is.
+func (p *puppet) mustRead(want string) {
+	p.w.T().Helper()
+	got, failed := make(chan string, 1), make(chan error, 1)
+	progress := new(lockedBuffer)
+	p.do(fmt.Sprintf("reads %d bytes", len(want)), func() {
+		buf := make([]byte, p.buffer)
+		for range 100_000 {
+			n, err := p.t.Stdin.Read(buf[:min(len(buf), len(want)-progress.Len())])
+			progress.Write(buf[:n])
+			if err != nil || progress.Len() == len(want) {
+				got <- progress.String()
+				failed <- err
+				return
+			}
+		}
+		got <- progress.String()
+		failed <- io.ErrNoProgress
+	})
+	select {
+	case text := <-got:
+		if err := <-failed; text != want {
+			p.w.Fatalf("The client has sent %s. The program has read\n  %s\nwith the error %s; it is %s.", quote(want), quote(text), words(err), differ(text, want))
+		}
+	default:
+		p.w.Fatalf("The client has sent %s. The program reads, and has got\n  %s\nso far, at %v. Want all that has come.\n\n%s", quote(want), quote(progress.String()), p.w.Elapsed(), p.w.Waiting())
+	}
+}
+
+// mustReadEnd wants a Read of Stdin to give io.EOF.
+func (p *puppet) mustReadEnd() {
+	p.w.T().Helper()
+	if text, err := p.reads(); text != "" || err != io.EOF {
+		p.w.Fatalf("The client has half-closed, and the program has read all. Read of Stdin = %q, %s\nWant io.EOF.", text, words(err))
+	}
+}
+
+// mustHaveFailed wants a Read of Stdin to have failed, and not with io.EOF.
+func (p *puppet) mustHaveFailed(read result, why string) {
+	p.w.T().Helper()
+	p.w.Wait()
+	select {
+	case r := <-read:
+		if r.err == nil || r.err == io.EOF {
+			p.w.Fatalf("%s. Read of Stdin = %q, %s\nWant another error: that was not the end of the input, but of the call.", why, r.text, words(r.err))
+		}
+	default:
+		p.w.Fatalf("%s. A Read of Stdin still waits at %v. Want it to fail: nothing will come.\n\n%s", why, p.w.Elapsed(), p.w.Waiting())
+	}
+}
+
+// mustFailToWrite wants Write to fail, some time.
+func (p *puppet) mustFailToWrite(why string) {
+	p.w.T().Helper()
+	failed := make(chan bool, 1)
+	p.do("writes until that fails", func() {
+		buf := make([]byte, shell.MaxChunk)
+		for range 64 {
+			if n, err := p.t.Stdout.Write(buf); err != nil && n < len(buf) {
+				failed <- true
+				return
+			}
+		}
+		failed <- false
+	})
+	select {
+	case ok := <-failed:
+		if !ok {
+			p.w.Fatalf("%s. The program has written 2 MiB since, and no Write failed. Want that.", why)
+		}
+	default:
+		p.w.Fatalf("%s. A Write to Stdout waits. Want it to fail.\n\n%s", why, p.w.Waiting())
+	}
+}
+
+// mustBeTold wants the program's context to be done.
+func (p *puppet) mustBeTold(why string) {
+	p.w.T().Helper()
+	p.w.Wait()
+	if p.ctx.Err() == nil {
+		p.w.Fatalf("%s. The program's context is not done at %v. Want it to be.\n\n%s", why, p.w.Elapsed(), p.w.Waiting())
+	}
+}
+
+// size returns what Resized has.
+func (p *puppet) size() (size *shellv1.Size) {
+	p.w.T().Helper()
+	got := make(chan *shellv1.Size, 1)
+	p.do("looks for a size", func() {
+		select {
+		case size := <-p.t.Resized:
+			got <- size
+		default:
+			got <- nil
+		}
+	})
+	return <-got
+}
+
+func (p *puppet) mustHaveSize(rows, columns int, why string) {
+	p.w.T().Helper()
+	p.mustBeSize(p.size(), rows, columns, why)
+}
+
+func (p *puppet) mustBeSize(size *shellv1.Size, rows, columns int, why string) {
+	p.w.T().Helper()
+	if int(size.GetRows()) != rows || int(size.GetColumns()) != columns {
+		p.w.Fatalf("%s The program got %s from Resized.\nWant rows:%d columns:%d", why, sizeText(size), rows, columns)
+	}
+}
+
+func (p *puppet) mustHaveNoSize(why string) {
+	p.w.T().Helper()
+	if size := p.size(); size != nil {
+		p.w.Fatalf("%s The program got %s from Resized. Want none.", why, sizeText(size))
+	}
+}
+
+func sizeText(size *shellv1.Size) string {
+	if size == nil {
+		return "nothing"
+	}
+	return grpctest.Text(size)
+}
+
+// mustWaitFor wants the server's Run to go on until the program has returned,
+// and then to return one of those codes.
+func (w *world) mustWaitFor(p *puppet, s *session, want ...codes.Code) {
+	w.T().Helper()
+	e := w.eye(s.name)
+	if over, err := e.result(); over {
+		w.Fatalf("The call is over, and the program has not returned. Run returned %s.\nWant it to wait for the program, which uses what Run has lent it.", grpctest.Status(err))
+	}
+	p.end(0)
+	switch over, err := e.result(); {
+	case !over:
+		w.Fatalf("The call is over, and the program has returned. Run has not. Want it to.\n\n%s", w.Waiting())
+	case !slices.Contains(want, status.Code(err)):
+		w.Fatalf("The call is over, and Run returned %s.\nWant a status that is %v.", grpctest.Status(err), want[0])
+	}
+}
+
+// result says whether the server's Run has returned, and what.
+func (e *eye) result() (bool, error) {
+	e.b.Wait()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.over, e.err
+}
+
+// mustLeaveNothing wants no more goroutines after many calls than after one. All
+// are of one connection.
+func (w *world) mustLeaveNothing(why string, do func(s *session, p *puppet)) {
+	w.T().Helper()
+	const many = 20
+	cc := w.link.Dial("ann")
+	before := 0
+	for i := range 1 + many {
+		p := w.puppets("known")[0]
+		s := &session{w: w, name: "ann", program: "known"}
+		ctx, cancel := context.WithCancel(w.ctx)
+		s.cancel = cancel
+		stream, err := shellv1.NewShellServiceClient(cc).Run(ctx)
+		if err != nil {
+			w.Fatalf("ann calls Run: %s", grpctest.Status(err))
+		}
+		s.stream = stream
+		s.read()
+		s.send(&shellv1.Start{Program: "known"})
+		p.mustHaveBegun(s)
+		do(s, p)
+		w.Wait()
+		cancel()
+		w.Wait()
+		if i == 0 {
+			before = runtime.NumGoroutine()
+		}
+	}
+	if left := runtime.NumGoroutine() - before; left >= many/2 {
+		w.Errorf("%s, %d times. %d goroutines more are there than after the first time. Want none.\n\n%s", why, many, left, w.Waiting())
+	}
+}
+
+type serverStream = grpc.BidiStreamingServer[shellv1.RunRequest, shellv1.RunResponse]
+
+// script is a caller of the client side's Run, and the server that it meets.
+type script struct {
+	*bubble.B
+	d      *draw.Data
+	link   *grpctest.Link
+	server *server
+	client shellv1.ShellServiceClient
+	eye    *eye
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	begin          *shellv1.Start
+	stdin          *keyboard
+	stdout, stderr *screen
+	terminal       shell.Terminal
+
+	call *bubble.Call
+	code int
+	err  error
+}
+
+// play starts a server that does what the test says.
+func play(b *bubble.B, opts ...grpc.ServerOption) *script {
+	s := &script{B: b, d: draw.From(b.R), link: grpctest.New(b), eye: &eye{b: b}}
+	s.begin = &shellv1.Start{Program: s.d.Word(), Args: s.d.Words(2)}
+	s.ctx, s.cancel = context.WithCancel(b.Context())
+	s.server = &server{b: b}
+	s.again()
+	registrar := grpc.NewServer(opts...)
+	shellv1.RegisterShellServiceServer(registrar, s.server)
+	s.link.Serve(registrar)
+	s.client = shellv1.NewShellServiceClient(s.link.Dial("Run", grpc.WithChainStreamInterceptor(
+		func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			cs, err := open(ctx, desc, cc, method, opts...)
+			if err != nil {
+				return nil, err
+			}
+			return &clientTap{cs, s.eye}, nil
+		})))
+	return s
+}
+
+// again makes everything ready for a call.
+func (s *script) again() {
+	s.server.again()
+	s.stdin = &keyboard{text: make(chan string, 9), closed: make(chan struct{})}
+	s.stdout, s.stderr = new(screen), new(screen)
+	s.terminal = shell.Terminal{Stdin: s.stdin, Stdout: s.stdout, Stderr: s.stderr}
+	keys := s.stdin
+	s.Cleanup(keys.Close)
+}
+
+// run calls Run.
+func (s *script) run() {
+	s.call = s.Go("Run(ctx, client, start, terminal)", func() error {
+		s.code, s.err = shell.Run(s.ctx, s.client, s.begin, s.terminal)
+		return nil
+	})
+	s.Wait()
+}
+
+// types has Stdin give a text.
+func (s *script) types(text string) {
+	s.link.Note("Stdin gives %s", quote(text))
+	s.stdin.give(text)
+	s.Wait()
+}
+
+// fate says what Run has returned, if it has.
+func (s *script) fate() string {
+	if s.call == nil || !s.call.Returned() {
+		return "Run has not returned."
+	}
+	return fmt.Sprintf("Run returned %d, %s", s.code, words(s.err))
+}
+
+// mustHaveStarted wants Start to have come, as the caller gave it.
+func (s *script) mustHaveStarted() {
+	s.T().Helper()
+	s.Wait()
+	reqs := s.server.requests()
+	if s.server.deaf {
+		return
+	}
+	if len(reqs) == 0 {
+		s.Fatalf("Run was called, and the server has got no message. Want Start.\n%s", s.fate())
+	}
+	if !proto.Equal(reqs[0].GetStart(), s.begin) {
+		s.Fatalf("Run was called with the start\n  %s\nThe first message was\n  %s\nWant start in it.", grpctest.Text(s.begin), grpctest.Text(reqs[0]))
+	}
+}
+
+// mustHaveGot wants the server to have got that input so far.
+func (s *script) mustHaveGot(why, want string) {
+	s.T().Helper()
+	s.Wait()
+	got := ""
+	for _, req := range s.server.requests() {
+		got += string(req.GetStdin())
+	}
+	if got != want {
+		s.Fatalf("%s The server has got\n  %s\nWant\n  %s\n%s", why, quote(got), quote(want), s.fate())
+	}
+}
+
+func (s *script) mustHaveSizes(want []string) {
+	s.T().Helper()
+	s.Wait()
+	var got []string
+	for _, req := range s.server.requests() {
+		if r, ok := req.GetEvent().(*shellv1.RunRequest_Resize); ok {
+			got = append(got, grpctest.Text(r.Resize))
+		}
+	}
+	if !slices.Equal(got, want) {
+		s.Fatalf("Resized has given\n  %s\nThe server has got\n  %s\nWant the same. %s", strings.Join(want, "\n  "), strings.Join(got[:min(len(got), 9)], "\n  "), s.fate())
+	}
+}
+
+func (s *script) mustHaveHalfClosed() {
+	s.T().Helper()
+	s.Wait()
+	if err := s.server.failed(); err != io.EOF {
+		s.Fatalf("Stdin has ended. The server's Recv has given %s\nWant io.EOF: a half-close. %s", words(err), s.fate())
+	}
+}
+
+func (s *script) mustHaveWritten(out, errs string) {
+	s.T().Helper()
+	s.Wait()
+	for _, tt := range []struct{ name, got, want string }{{stdout, s.stdout.String(), out}, {stderr, s.stderr.String(), errs}} {
+		if tt.got != tt.want {
+			s.Fatalf("To the caller's %s was written\n  %s\nWant\n  %s\nbyte by byte: %s.\n%s", tt.name, quote(tt.got), quote(tt.want), differ(tt.got, tt.want), s.fate())
+		}
+	}
+}
+
+func (s *script) mustGoOn(why string) {
+	s.T().Helper()
+	s.Wait()
+	if s.call.Returned() {
+		s.Fatalf("Run returned %d, %s\nWant it to go on: %s.", s.code, words(s.err), why)
+	}
+}
+
+// mustBeBack wants Run to have returned by now.
+func (s *script) mustBeBack() {
+	s.T().Helper()
+	s.Wait()
+	if !s.call.Returned() {
+		s.Fatalf("Run has not returned at %v. Want it to.\n\n%s", s.Elapsed(), s.Waiting())
+	}
+}
+
+func (s *script) mustReturn(code int, err error) {
+	s.T().Helper()
+	s.mustBeBack()
+	if s.code != code || !errors.Is(s.err, err) {
+		s.Fatalf("Run returned %d, %s\nWant %d, %s", s.code, words(s.err), code, words(err))
+	}
+}
+
+func (s *script) mustReturnCode(code codes.Code) {
+	s.T().Helper()
+	s.mustBeBack()
+	if s.code != 0 || status.Code(s.err) != code && !(code == codes.DeadlineExceeded && errors.Is(s.err, context.DeadlineExceeded)) {
+		s.Fatalf("Run returned %d, %s\nWant 0, and an error whose status.Code is %v.", s.code, words(s.err), code)
+	}
+}
+
+func canceled(err error) bool {
+	return status.Code(err) == codes.Canceled || errors.Is(err, context.Canceled)
+}
+
+// words is an error, or that there is none.
+func words(err error) string {
+	switch {
+	case err == nil:
+		return "nil"
+	case errors.Is(err, io.EOF):
+		return "io.EOF"
+	case errors.Is(err, errWaits):
+		return err.Error()
+	}
+	if _, ok := status.FromError(err); ok {
+		return grpctest.Status(err)
+	}
+	return fmt.Sprintf("%q", err)
+}
+
+// server is the other side of the client's Run.
+type server struct {
+	shellv1.UnimplementedShellServiceServer
+	b    *bubble.B
+	deaf bool // it does not call Recv
+
+	mu    sync.Mutex
+	steps chan func(serverStream)
+	ends  chan error
+	got   []*shellv1.RunRequest
+	err   error // of Recv
+	ctx   context.Context
+}
+
+func (s *server) again() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.steps, s.ends = make(chan func(serverStream)), make(chan error, 1)
+	s.got, s.err, s.ctx = nil, nil, nil
+}
+
+func (s *server) Run(stream serverStream) error {
+	s.mu.Lock()
+	s.ctx = stream.Context()
+	steps, ends := s.steps, s.ends
+	s.mu.Unlock()
+	if !s.deaf {
+		go s.receive(stream)
+	}
+	for {
+		select {
+		case step := <-steps:
+			step(stream)
+		case err := <-ends:
+			return err
+		case <-stream.Context().Done():
+			return status.FromContextError(stream.Context().Err()).Err()
+		}
+	}
+}
+
+func (s *server) receive(stream serverStream) {
+	for {
+		req, err := stream.Recv()
+		s.mu.Lock()
+		if s.ctx != stream.Context() {
+			s.mu.Unlock()
+			return // of a call before
+		}
+		if err != nil {
+			s.err = err
+			s.mu.Unlock()
+			return
+		}
+		s.got = append(s.got, req)
+		s.mu.Unlock()
+	}
+}
+
+func (s *server) requests() []*shellv1.RunRequest {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.got)
+}
+
+func (s *server) failed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// do has the server do something, which may not be done when do returns.
+func (s *server) do(f func(serverStream)) {
+	s.b.T().Helper()
+	select {
+	case s.steps <- f:
+	case <-time.After(time.Minute):
+		s.b.Fatalf("The server is to send something, and has no call: Run was called, and does not call the service,\nor has left it.\n\n%s", s.b.Waiting())
+	}
+	s.b.Wait()
+}
+
+func (s *server) sends(events ...event) {
+	s.b.T().Helper()
+	s.do(func(stream serverStream) {
+		for _, e := range events {
+			stream.Send(response(e))
+		}
+	})
+}
+
+// end has the server's handler return.
+func (s *server) end(err error) {
+	s.ends <- err
+	s.b.Wait()
+}
+
+// mustHaveGone wants the call to be over for the server, too.
+func (s *server) mustHaveGone(why string) {
+	s.b.T().Helper()
+	s.b.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ctx != nil && s.ctx.Err() == nil:
+		s.b.Fatalf("%s, and Run has returned. The call is still going on for the server. Want it cancelled:\nnobody is there any more.", why)
+	case s.err == io.EOF:
+		s.b.Fatalf("%s. The server has got a half-close: to the program, its input is complete.\nWant the call cancelled instead.", why)
+	}
+}
+
+// keyboard is a Stdin of which a Read waits until it is given something.
+type keyboard struct {
+	text   chan string
+	closed chan struct{}
+	once   sync.Once
+	mu     sync.Mutex
+	n      int
+	rest   string
+}
+
+func (k *keyboard) Read(p []byte) (int, error) {
+	k.mu.Lock()
+	k.n++
+	rest := k.rest
+	k.mu.Unlock()
+	if rest == "" {
+		select {
+		case rest = <-k.text:
+		case <-k.closed:
+			return 0, io.EOF
+		}
+	}
+	n := copy(p, rest)
+	k.mu.Lock()
+	k.rest = rest[n:]
+	k.mu.Unlock()
+	return n, nil
+}
+
+func (k *keyboard) give(text string) { k.text <- text }
+func (k *keyboard) Close()           { k.once.Do(func() { close(k.closed) }) }
+
+// reads returns how often Read was called.
+func (k *keyboard) reads() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.n
+}
+
+// endless is a Stdin that has something once a pause is over.
+type endless struct{ pause time.Duration }
+
+func (e *endless) Read(p []byte) (int, error) {
+	<-time.After(e.pause)
+	for i := range p {
+		p[i] = 'y'
+	}
+	return len(p), nil
+}
+
+// screen is a Stdout or Stderr.
+type screen struct {
+	lockedBuffer
+	gate chan struct{} // a Write waits until it is closed, if there is one
+	err  error         // of each Write
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	if s.gate != nil {
+		<-s.gate
+	}
+	if s.err != nil {
+		return 0, s.err
+	}
+	return s.lockedBuffer.Write(p)
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// lockedBuffer is a bytes.Buffer for several goroutines.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *lockedBuffer) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Len()
+}

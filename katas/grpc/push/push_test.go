@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -884,7 +885,7 @@ func words(samples []*metricsv1.Sample) string {
 			break
 		}
 		name := s.GetName()
-		if name == "" || strings.ContainsAny(name, " \xff") {
+		if name == "" || strings.Contains(name, " ") || !utf8.ValidString(name) {
 			name = fmt.Sprintf("%q", name)
 		}
 		if len(name) > 30 {

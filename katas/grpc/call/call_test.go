@@ -182,6 +182,7 @@ func TestCodes(t *testing.T) {
 			t.Run(method.name+" "+tt.code.String(), func(t *testing.T) {
 				bubble.Run(t, 6, func(b *bubble.B) {
 					s := start(b)
+					s.final = true // retries are another rule's
 					s.fail(status.Error(tt.code, "because"))
 					err := method.call(s, b.Context())
 					s.mustBe(err, tt.want, tt.want == none, method.name+", for a status "+tt.code.String())
@@ -247,8 +248,9 @@ func TestRetry(t *testing.T) {
 					s.failTimes(tt.fails, status.Error(tt.code, "because"))
 					err := method.call(s, b.Context())
 					if got := len(s.asked()); got != tt.calls {
-						b.Errorf("The server fails %s: %s asked it %s, want %s", tt.why, method.name, times(got), times(tt.calls))
+						b.Errorf("The server fails %s: %s asked it %s, %s\nwant %s", tt.why, method.name, times(got), s.when(), times(tt.calls))
 					}
+					s.mustPause(method.name)
 					want := tt.code
 					if tt.fails < tt.calls {
 						want = codes.OK
@@ -259,6 +261,63 @@ func TestRetry(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// A call that is over while it waits to ask again (gRPC, retry design).
+func TestRetryPause(t *testing.T) {
+	for _, method := range methods {
+		for _, tt := range []struct {
+			why  string
+			end  func(context.Context) (context.Context, context.CancelFunc)
+			want error
+		}{
+			{"its caller cancels", func(ctx context.Context) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(ctx)
+				time.AfterFunc(soon, cancel)
+				return ctx, cancel
+			}, context.Canceled},
+			{"its deadline passes", func(ctx context.Context) (context.Context, context.CancelFunc) {
+				return context.WithTimeout(ctx, soon)
+			}, context.DeadlineExceeded},
+		} {
+			t.Run(method.name+", "+tt.why, func(t *testing.T) {
+				bubble.Run(t, 8, func(b *bubble.B) {
+					s := start(b)
+					s.fail(status.Error(codes.Unavailable, "because"))
+					ctx, cancel := tt.end(b.Context())
+					defer cancel()
+					err := method.call(s, ctx)
+					if b.Elapsed() < soon {
+						return // all attempts took less
+					}
+					if b.Elapsed() > soon || !errors.Is(err, tt.want) {
+						b.Errorf("The server is Unavailable, at once and always, and after %v, between two attempts, %s.\n%s\nreturned after %v with the error\n      %v\nwant  %s, after %v: a pause is over when the call is",
+							soon, tt.why, method.name, b.Elapsed(), err, errName(tt.want), soon)
+					}
+				})
+			})
+		}
+	}
+}
+
+// What gRPC tells the server when it asks again (gRPC, retry design).
+func TestRetryTold(t *testing.T) {
+	for _, method := range methods {
+		t.Run(method.name, func(t *testing.T) {
+			bubble.Run(t, 8, func(b *bubble.B) {
+				s := start(b)
+				s.failTimes(3, status.Error(codes.Unavailable, "because"))
+				method.call(s, b.Context())
+				var got []string
+				for _, a := range s.asked() {
+					got = append(got, strings.Join(a.metadata.Get(attempts), ","))
+				}
+				if want := []string{"", "1", "2", "3"}; !slices.Equal(got, want) {
+					b.Errorf("The server fails three times. In the four attempts of %s,\nit got %s = %q\nwant %q: gRPC's own retries say so, and keep to what a server answers", method.name, attempts, got, want)
+				}
+			})
+		})
 	}
 }
 
@@ -362,6 +421,23 @@ func TestRequestID(t *testing.T) {
 			b.Errorf("a hundred calls of Get had %d different values of %s, want 100", len(ids), call.RequestID)
 		}
 	})
+	bubble.Run(t, 11, func(b *bubble.B) {
+		s := start(b)
+		another := s.another()
+		for range 10 {
+			s.call(b.Context(), "shop", "web-0")
+			another.Get(b.Context(), "shop", "web-0")
+		}
+		ids := s.ids()
+		if len(ids) != 20 {
+			b.Errorf("Two Clients made ten calls of Get each, with %d different values of %s\nwant 20: logs hold the calls of all clients\ngot  %q", len(ids), call.RequestID, ids)
+		}
+		for _, id := range ids {
+			if len(id) < 8 {
+				b.Fatalf("%s is %q\nwant 8 bytes at least: of so short ones, the next process makes the same", call.RequestID, id)
+			}
+		}
+	})
 	for _, method := range methods {
 		t.Run("attempts of "+method.name, func(t *testing.T) {
 			bubble.Run(t, 11, func(b *bubble.B) {
@@ -434,6 +510,26 @@ func TestList(t *testing.T) {
 			})
 		})
 	}
+	t.Run("twice", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			s := start(b)
+			want := s.pages(3, 2)
+			for _, nth := range []string{"first", "second"} {
+				s.mustList(want, "List(ctx, \"shop\"), called the "+nth+" time,")
+			}
+		})
+	})
+	t.Run("several at once", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			s := start(b)
+			want := s.pages(20, 2)
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() { s.mustList(want, "List(ctx, \"shop\"), called by four goroutines at once,") })
+			}
+			all.Wait()
+		})
+	})
 	t.Run("a page that fails", func(t *testing.T) {
 		bubble.Run(t, 13, func(b *bubble.B) {
 			s := start(b)
@@ -480,12 +576,12 @@ func TestDeadlineOfList(t *testing.T) {
 func TestRequestIDOfList(t *testing.T) {
 	bubble.Run(t, 14, func(b *bubble.B) {
 		s := start(b)
-		s.pages(3, 2)
-		s.client.List(b.Context(), "shop")
+		want := s.pages(3, 2)
+		s.mustList(want, "List(ctx, \"shop\"), called the first time,")
 		if ids := s.ids(); len(s.asked()) != 3 || len(ids) != 1 {
 			b.Errorf("One call of List asked %s, with these values of %s: %q\nwant 3 times, and one for all", times(len(s.asked())), call.RequestID, ids)
 		}
-		s.client.List(b.Context(), "shop")
+		s.mustList(want, "List(ctx, \"shop\"), called the second time,")
 		if ids := s.ids(); len(ids) != 2 {
 			b.Errorf("Two calls of List had these values of %s: %q, want two", call.RequestID, ids)
 		}
@@ -508,8 +604,8 @@ func TestPages(t *testing.T) {
 			bubble.Run(t, 15, func(b *bubble.B) {
 				s := start(b)
 				s.list = func(_ context.Context, req *podsv1.ListPodsRequest) (*podsv1.ListPodsResponse, error) {
-					if len(s.asked()) > 500 {
-						return nil, status.Error(codes.Aborted, "the test gives up: asked 500 times")
+					if len(s.asked()) > 30 {
+						return nil, status.Error(codes.Aborted, "the test gives up: asked 30 times")
 					}
 					return &podsv1.ListPodsResponse{NextPageToken: tt.next(req.GetPageToken())}, nil
 				}
@@ -543,8 +639,8 @@ func TestClose(t *testing.T) {
 			s.mustBe(err, call.ErrClosed, false, method.name+", under way while Close is called")
 			s.mustBe(method.call(s, b.Context()), call.ErrClosed, false, method.name+", after Close")
 		}
-		if at := b.Elapsed(); at > 2*time.Second { // a pause between two attempts may be under way
-			b.Errorf("Close was called after 1s. The calls that were under way returned after %v, want 2s at most", at)
+		if at, most := b.Elapsed(), time.Second+pause; at > most { // a pause between two attempts may be under way
+			b.Errorf("Close was called after 1s. The calls that were under way returned after %v, want %v at most", at, most)
 		}
 		if b.Wait(); s.link.Open() > 0 {
 			b.Errorf("After Close, %d connections are open, want none", s.link.Open())
@@ -608,8 +704,12 @@ func TestLoopback(t *testing.T) {
 	})
 }
 
-// timeout is that of the Clients.
-const timeout = 10 * time.Second
+const (
+	timeout  = 10 * time.Second        // of the Clients
+	pause    = 1200 * time.Millisecond // at most, between two attempts: gRPC varies them by a fifth
+	soon     = time.Millisecond        // after a first attempt, within the pause before the next
+	attempts = "grpc-previous-rpc-attempts"
+)
 
 // methods are those of a Client that make calls.
 var methods = []struct {
@@ -638,21 +738,26 @@ type service struct {
 	calls []ask
 	fails int // how many calls are still to fail
 	err   error
+	final bool // those that fail are told not to ask again
 }
 
 // ask is one call that the server got.
 type ask struct {
 	request  proto.Message
 	metadata metadata.MD
+	at       time.Time
 }
 
 func (s *service) note(ctx context.Context, req proto.Message) error {
 	md, _ := metadata.FromIncomingContext(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls = append(s.calls, ask{req, md})
+	s.calls = append(s.calls, ask{req, md, time.Now()})
 	if s.fails > 0 {
 		s.fails--
+		if s.final {
+			grpc.SetTrailer(ctx, metadata.Pairs("grpc-retry-pushback-ms", "-1"))
+		}
 		return s.err
 	}
 	return nil
@@ -716,6 +821,48 @@ func start(b *bubble.B) *setup {
 
 func (s *setup) call(ctx context.Context, namespace, name string) (*podsv1.Pod, error) {
 	return s.client.Get(ctx, namespace, name)
+}
+
+// another returns a second Client of the server.
+func (s *setup) another() *call.Client {
+	s.b.T().Helper()
+	client, err := call.New(grpctest.Target, timeout, s.link.Options("another")...)
+	if err != nil {
+		s.b.Fatalf("New(%q, 10s, credentials and a dialer), for the second time,\nhas the error %v, want a Client and none", grpctest.Target, err)
+	}
+	s.b.Cleanup(func() { client.Close() })
+	return client
+}
+
+// mustList wants those pods of List, which what says how it is called.
+func (s *setup) mustList(want []*podsv1.Pod, what string) {
+	s.b.T().Helper()
+	pods, err := s.client.List(s.b.Context(), "shop")
+	if err != nil || !slices.EqualFunc(pods, want, func(x, y *podsv1.Pod) bool { return proto.Equal(x, y) }) {
+		s.b.Errorf("%s\nreturned %s and the error %v\nwant %s, no error", what, names(pods), err, names(want))
+	}
+}
+
+// mustPause wants short pauses between the attempts.
+func (s *setup) mustPause(what string) {
+	s.b.T().Helper()
+	asked := s.asked()
+	for i := 1; i < len(asked); i++ {
+		if d := asked[i].at.Sub(asked[i-1].at); d > pause {
+			s.b.Errorf("%s asked the server %s\nwant no pause between two attempts of more than %v: this one is %v", what, s.when(), pause, d.Round(time.Millisecond))
+			return
+		}
+	}
+}
+
+// when says at what times the server was asked.
+func (s *setup) when() string {
+	var all []string
+	now := time.Now()
+	for _, a := range s.asked() {
+		all = append(all, (s.b.Elapsed() - now.Sub(a.at)).Round(time.Millisecond).String())
+	}
+	return "at " + strings.Join(all, ", ")
 }
 
 // hang has calls wait until they are cancelled; f sees their context first.
@@ -809,12 +956,12 @@ func (s *setup) mustBe(err, want error, none bool, what string) {
 		return
 	}
 	if !none && !errors.Is(err, want) {
-		s.b.Errorf("%s has the error %v\nwant one for which errors.Is says that it is %v", what, err, errName(want))
+		s.b.Errorf("%s has the error\n      %v\nwant one for which errors.Is says that it is %v", what, err, errName(want))
 		return
 	}
 	for _, other := range []error{call.ErrNotFound, call.ErrUnavailable, call.ErrPages, call.ErrClosed, context.Canceled, context.DeadlineExceeded} {
 		if other != want && errors.Is(err, other) {
-			s.b.Errorf("%s has the error %v\nof which errors.Is says that it is %v, want that it is not", what, err, errName(other))
+			s.b.Errorf("%s has the error\n      %v\nof which errors.Is says that it is %v, want that it is not", what, err, errName(other))
 		}
 	}
 }
@@ -834,7 +981,7 @@ func (s *setup) mustHaveStatus(err error, code codes.Code, message, what string)
 	s.b.T().Helper()
 	st, ok := status.FromError(err)
 	if !ok || st.Code() != code || !strings.Contains(st.Message(), message) {
-		s.b.Errorf("%s has the error %v, in which status.FromError finds %v %q\nwant the server's: %v %q", what, err, st.Code(), st.Message(), code, message)
+		s.b.Errorf("%s has the error\n      %v\nstatus.FromError finds in it\n      %v %q\nwant  %v, and in the message the server's words: %q", what, err, st.Code(), st.Message(), code, message)
 	}
 }
 

@@ -940,11 +940,13 @@ func TestRunFails(t *testing.T) {
 	t.Run("refused, while there is much input", func(t *testing.T) {
 		bubble.Run(t, 15, func(b *bubble.B) {
 			s := play(b)
+			s.eye.late = true
 			s.server.deaf = true
 			s.terminal.Stdin = io.LimitReader(&endless{}, 2<<20)
 			s.run()
 			s.mustHaveStarted()
 			s.server.end(status.Error(codes.NotFound, "on purpose"))
+			<-time.After(time.Second)
 			s.mustReturnCode(codes.NotFound)
 		})
 	})
@@ -1137,6 +1139,7 @@ func (w *world) eye(name string) *eye {
 type eye struct {
 	b     *bubble.B
 	crowd bool // Send takes its time, so that others come
+	late  bool // a Recv that fails does so when all others have seen the end
 	keep  bool // what is sent is remembered
 
 	mu       sync.Mutex
@@ -1173,6 +1176,9 @@ func (e *eye) send(m any, send func(m any) error) error {
 
 func (e *eye) recv(m any, recv func(m any) error) error {
 	err := recv(m)
+	if err != nil && e.late {
+		<-time.After(time.Millisecond)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch m := m.(type) {
@@ -1500,7 +1506,6 @@ type puppet struct {
 	ctx   context.Context
 	start *shellv1.Start
 	t     shell.Terminal
-	busy  string // what it has not done yet
 }
 
 // puppets adds programs of those names to the server.

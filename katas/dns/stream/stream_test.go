@@ -1301,6 +1301,9 @@ func TestNothingLeft(t *testing.T) {
 					s.slowed.Store(new("the socket"))
 					c := s.ask(ctx)
 					c.mustReturn(time.Second, "a response, or an error that is context.Canceled")
+					if errors.Is(c.err, todo.Err) {
+						s.Fatalf("%s\nreturned %s", title, outcome(c.response, c.err))
+					}
 					if left := s.left.Load(); left != nil {
 						s.Fatalf("%s\nreturned %s.\nA goroutine that it started was not over yet: it had called, or was about to\ncall, %s.\n%s", title, outcome(c.response, c.err), *left, afterwards("Exchange"))
 					}

@@ -12,8 +12,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -21,6 +23,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
@@ -204,22 +207,23 @@ func TestPageSize(t *testing.T) {
 	bubble.Run(t, 8, func(b *bubble.B) {
 		s := start(b)
 		s.put(some("shop", 620)...)
-		for _, tt := range []struct{ size, first, next int }{
-			{0, 50, 50},
-			{1, 1, 1},
-			{49, 49, 49},
-			{51, 51, 51},
-			{499, 499, 121},
-			{500, 500, 120},
-			{501, 500, 120},
-			{100_000, 500, 120},
-			{math.MaxInt32, 500, 120},
+		for i, tt := range []struct{ size, want int }{
+			{0, 50},
+			{1, 1},
+			{49, 49},
+			{51, 51},
+			{499, 499},
+			{500, 500},
+			{501, 500},
+			{100_000, 500},
+			{math.MaxInt32, 500},
 		} {
 			req := &podsv1.ListPodsRequest{Namespace: "shop", PageSize: int32(tt.size)}
-			first := s.mustList(req)
-			s.mustCount(req, first, tt.first)
-			req.PageToken = first.GetNextPageToken()
-			s.mustCount(req, s.mustList(req), tt.next)
+			s.mustCount(req, s.mustList(req), tt.want)
+			// The same behind another first page: each token is used once here.
+			first := &podsv1.ListPodsRequest{Namespace: "shop", PageSize: int32(60 + i)}
+			req.PageToken = s.mustList(first).GetNextPageToken()
+			s.mustCount(req, s.mustList(req), tt.want)
 		}
 		for _, size := range []int32{-1, -50, math.MinInt32} {
 			s.mustNotList(&podsv1.ListPodsRequest{Namespace: "shop", PageSize: size}, "page_size")
@@ -251,6 +255,7 @@ func TestBadToken(t *testing.T) {
 			s := start(b)
 			s.putThree()
 			for _, token := range madeUp() {
+				s.about = describe(token)
 				s.mustNotList(&podsv1.ListPodsRequest{Namespace: "shop", PageToken: token}, "page_token")
 				s.mustNotList(&podsv1.ListPodsRequest{PageToken: token}, "page_token")
 			}
@@ -266,7 +271,9 @@ func TestBadToken(t *testing.T) {
 					s.mustNotList(&podsv1.ListPodsRequest{Namespace: namespace, PageToken: token[:n]}, "page_token")
 				}
 				s.mustNotList(&podsv1.ListPodsRequest{Namespace: namespace, PageToken: token + "A"}, "page_token")
-				s.mustNotList(&podsv1.ListPodsRequest{Namespace: namespace, PageToken: token + token}, "page_token")
+				for _, longer := range []string{token + token, token + "\n", "\n" + token, token + "\r\n", token + " ", token + "="} {
+					s.mustNotList(&podsv1.ListPodsRequest{Namespace: namespace, PageToken: longer}, "page_token")
+				}
 			})
 		})
 	}
@@ -393,6 +400,7 @@ func TestBytes(t *testing.T) {
 		{"one of 3 MiB among smaller ones", []int{100 * kib, 600 * kib, 3072 * kib, 600 * kib, 100 * kib, 1024 * kib}},
 		{"one after the other that fills a page by itself", []int{4090 * kib, 4090 * kib, kib, kib}},
 		{"500 that have 4 MiB only with the tag and the length before each", slices.Repeat([]int{8387}, 510)},
+		{"two that leave two bytes, which is too little for a token", []int{2<<20 - 5, 2<<20 - 5, kib}},
 		{"one above 4 MiB, which only clients take that are told to", []int{kib, kib, 5000 * kib, kib, kib}},
 		{"the first and the last above 4 MiB", []int{5000 * kib, kib, 5000 * kib}},
 	} {
@@ -447,12 +455,12 @@ func TestOwn(t *testing.T) {
 					who string
 					pod *podsv1.Pod
 				}{
-					{"GetPod, called again, has", s.get("shop", "web-0").GetPod()},
-					{"ListPods, called again, has", first(s.listPods(s.Context(), &podsv1.ListPodsRequest{}).GetPods())},
-					{"what GetPod had returned before has", before},
+					{"GetPod, called again, returns", s.get("shop", "web-0").GetPod()},
+					{"ListPods, called again, returns", first(s.listPods(s.Context(), &podsv1.ListPodsRequest{}).GetPods())},
+					{"what GetPod had returned before is", before},
 				} {
 					if !proto.Equal(now.pod, want) {
-						s.Fatalf("%s was changed: node, labels and so on. After that,\n%s\n      %s\nwant  %s", upper(tt.why), now.who, grpctest.Text(now.pod), grpctest.Text(want))
+						s.Fatalf("%s was changed: node, labels and so on. After that,\n%s\n%s", upper(tt.why), now.who, unlike(now.pod, want))
 					}
 				}
 			})
@@ -544,6 +552,29 @@ func TestMany(t *testing.T) {
 			}
 		})
 	})
+	t.Run("a pod is read while Put replaces it", func(t *testing.T) {
+		bubble.Run(t, 16, func(b *bubble.B) {
+			server := new(list.Server)
+			server.Put(changed(0))
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+			var done atomic.Bool
+			change := b.Go("Put(…) of shop/web-0, again and again", func() error {
+				for version := int64(1); !done.Load(); version++ {
+					b.Worked()
+					server.Put(changed(version))
+				}
+				return nil
+			})
+			look := b.Go("GetPod(…) and ListPods(…) of shop/web-0, meanwhile", func() error {
+				defer done.Store(true)
+				return look(b.Context(), server, b.Worked)
+			})
+			if err := look.Wait(); err != nil {
+				b.Fatalf("%v", err)
+			}
+			change.Wait()
+		})
+	})
 	t.Run("over TCP", func(t *testing.T) {
 		loopback.Run(t, 16, func(l *loopback.L) {
 			m := &crowd{server: new(list.Server)}
@@ -579,6 +610,7 @@ type stage struct {
 	client  podsv1.PodServiceClient
 	deleted map[string]bool // by namespace/name, also if put again
 	asked   string          // the last call of ListPods
+	about   string          // what is to be known of the token of a request; "" for nothing
 }
 
 func start(b *bubble.B) *stage {
@@ -646,7 +678,7 @@ func (s *stage) mustGet(want *podsv1.Pod) {
 		s.Fatalf("GetPod %s: %s\nwant the pod that Put was given:\n%s", text(req), grpctest.Status(err), grpctest.Text(want))
 	}
 	if !proto.Equal(resp.GetPod(), want) {
-		s.Fatalf("GetPod %s\ngot   %s\nwant  %s", text(req), grpctest.Text(resp.GetPod()), grpctest.Text(want))
+		s.Fatalf("GetPod %s\n%s", text(req), unlike(resp.GetPod(), want))
 	}
 }
 
@@ -681,7 +713,7 @@ func (s *stage) mustNotGet(req *podsv1.GetPodRequest, fields ...string) {
 func (s *stage) mustNotList(req *podsv1.ListPodsRequest, fields ...string) {
 	s.T().Helper()
 	resp, err := s.client.ListPods(s.Context(), req)
-	s.mustName(fmt.Sprintf("ListPods %s", text(req)), answer(resp), err, fields)
+	s.mustName(fmt.Sprintf("ListPods %s%s", text(req), s.about), answer(resp), err, fields)
 }
 
 // mustName wants err to be InvalidArgument with a violation of each field.
@@ -730,7 +762,7 @@ func (s *stage) mustHave(got, want []*podsv1.Pod, what string) {
 	}
 	for i := range want {
 		if !proto.Equal(got[i], want[i]) {
-			s.Fatalf("%s\nA pod of the list is not what Put was given.\ngot   %s\nwant  %s", s.asked, grpctest.Text(got[i]), grpctest.Text(want[i]))
+			s.Fatalf("%s\nA pod of the list is not what Put was given.\n%s", s.asked, unlike(got[i], want[i]))
 		}
 	}
 }
@@ -1019,6 +1051,54 @@ func (m *crowd) write(ctx context.Context, me int, worked func()) error {
 	return nil
 }
 
+// changed is shop/web-0 in a version: the fields of one fit each other. It takes
+// some time to copy: time for Put to come between, if nothing keeps it out.
+func changed(version int64) *podsv1.Pod {
+	pod := full("shop", "web-0")
+	pod.Node, pod.Labels, pod.Version = fmt.Sprintf("node-%d", version), lots, version
+	return pod
+}
+
+// lots are its labels. Nobody changes them.
+var lots = func() map[string]string {
+	all := map[string]string{}
+	for i := range 1_000 {
+		all[fmt.Sprint(i)] = "x"
+	}
+	return all
+}()
+
+// torn says what does not fit in a pod that changed has made, "" if all does.
+func torn(pod *podsv1.Pod) string {
+	node := fmt.Sprintf("node-%d", pod.GetVersion())
+	if pod.GetNode() == node && pod.GetCreateTime() != nil && len(pod.GetLabels()) == len(lots) {
+		return ""
+	}
+	return fmt.Sprintf("got   version:%d node:%q, with %d labels\nwant  version:%d node:%q, with %d labels, or another version and its node",
+		pod.GetVersion(), pod.GetNode(), len(pod.GetLabels()), pod.GetVersion(), node, len(lots))
+}
+
+// look reads that pod again and again, and wants the fields to fit.
+func look(ctx context.Context, server *list.Server, worked func()) error {
+	for range 40 {
+		worked()
+		got, err := server.GetPod(ctx, &podsv1.GetPodRequest{Namespace: "shop", Name: "web-0"})
+		if err != nil {
+			return fmt.Errorf("GetPod of shop/web-0, which is put again meanwhile: %s\nwant the pod", grpctest.Status(err))
+		}
+		page, err := server.ListPods(ctx, &podsv1.ListPodsRequest{})
+		if err != nil || len(page.GetPods()) != 1 {
+			return fmt.Errorf("ListPods, while the only pod is put again: %s %s\nwant that pod", grpctest.Status(err), brief(names(page.GetPods())))
+		}
+		for _, pod := range []*podsv1.Pod{got.GetPod(), page.GetPods()[0]} {
+			if text := torn(pod); text != "" {
+				return fmt.Errorf("A pod was read while Put replaced it. It is partly the old one, partly the new:\n%s", text)
+			}
+		}
+	}
+	return nil
+}
+
 // read reads the list of namespace shop again and again.
 func (m *crowd) read(ctx context.Context, listPods listPods) error {
 	for range 5 {
@@ -1083,6 +1163,19 @@ func madeUp() []string {
 	tokens = slices.DeleteFunc(tokens, func(token string) bool { return token == "" })
 	slices.Sort(tokens)
 	return slices.Compact(tokens)
+}
+
+// describe says what stands in a token that is base64 or hexadecimal.
+func describe(token string) string {
+	if src, err := hex.DecodeString(token); err == nil {
+		return fmt.Sprintf("\n      (the token is %q in hexadecimal)", src)
+	}
+	for _, e := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding} {
+		if src, err := e.DecodeString(token); err == nil && utf8.Valid(src) {
+			return fmt.Sprintf("\n      (the token is %q in base64)", src)
+		}
+	}
+	return ""
 }
 
 // small is a pod with next to nothing in it.
@@ -1153,10 +1246,15 @@ func first(pods []*podsv1.Pod) *podsv1.Pod {
 	return pods[0]
 }
 
-// names are namespace/name of each pod, with what cannot be printed escaped.
+// names are namespace/name of each pod, with what cannot be printed escaped, and
+// in quotes where there are other slashes.
 func names(pods []*podsv1.Pod) []string {
 	var out []string
 	for _, pod := range pods {
+		if strings.Contains(pod.GetNamespace()+pod.GetName(), "/") {
+			out = append(out, fmt.Sprintf("%q/%q", pod.GetNamespace(), pod.GetName()))
+			continue
+		}
 		name := fmt.Sprintf("%q", pod.GetNamespace()+"/"+pod.GetName())
 		out = append(out, name[1:len(name)-1])
 	}
@@ -1203,6 +1301,27 @@ func differ(got, want []string) string {
 		text += fmt.Sprintf("\nNumber %d is %s, want %s.", i+1, got[i], want[i])
 	}
 	return text
+}
+
+// unlike shows two pods, and each field in which they are not the same.
+func unlike(got, want *podsv1.Pod) string {
+	text := fmt.Sprintf("got   %s\nwant  %s", grpctest.Text(got), grpctest.Text(want))
+	fields := want.ProtoReflect().Descriptor().Fields()
+	for i := range fields.Len() {
+		if g, w := only(got, fields.Get(i)), only(want, fields.Get(i)); !proto.Equal(g, w) {
+			text += fmt.Sprintf("\nIn %s:\ngot   %s\nwant  %s", fields.Get(i).Name(), grpctest.Text(g), grpctest.Text(w))
+		}
+	}
+	return text
+}
+
+// only is a pod with that field of pod, and nothing else.
+func only(pod *podsv1.Pod, field protoreflect.FieldDescriptor) *podsv1.Pod {
+	one := new(podsv1.Pod)
+	if pod.ProtoReflect().Has(field) {
+		one.ProtoReflect().Set(field, pod.ProtoReflect().Get(field))
+	}
+	return one
 }
 
 // wrong says what is wrong with all pages of a list taken together, the last of

@@ -29,7 +29,7 @@ const (
 type Phase int32
 
 const (
-	// Nobody has said. Never stored by a server.
+	// Nobody has said.
 	Phase_PHASE_UNSPECIFIED Phase = 0
 	Phase_PHASE_PENDING     Phase = 1
 	Phase_PHASE_RUNNING     Phase = 2
@@ -150,7 +150,8 @@ type Pod struct {
 	Node       string                 `protobuf:"bytes,4,opt,name=node,proto3" json:"node,omitempty"`
 	Labels     map[string]string      `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// The version of the last change of this pod. Set by the server.
+	// The version of the last change of this pod. A server that watchers may ask
+	// sets it (grpc/watch); others keep what they are given (grpc/list).
 	Version       int64 `protobuf:"varint,7,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -206,7 +206,7 @@ func parseToken(text, list string) (last key, err error) {
 		return key{namespace: list}, nil
 	}
 	src, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
+	if err != nil || strings.ContainsAny(text, "\r\n") { // which base64 skips
 		return key{}, errForeign
 	}
 	var t token

@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"sort"
+	"strings"
 	"sync"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -181,7 +182,7 @@ func open(token, list string) (*podsv1.GetPodRequest, bool) {
 	}
 	b, tail := b[:len(b)-4], b[len(b)-4:]
 	after := &podsv1.GetPodRequest{}
-	ok := binary.BigEndian.Uint32(tail) == sum(b, list) && proto.Unmarshal(b, after) == nil && after.Name != ""
+	ok := binary.BigEndian.Uint32(tail) == sum(b, list) && proto.Unmarshal(b, after) == nil && after.Name != "" && !strings.ContainsAny(token, "\r\n")
 	return after, ok
 }
 

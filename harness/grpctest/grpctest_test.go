@@ -162,3 +162,54 @@ func TestStory(t *testing.T) {
 		}
 	})
 }
+
+// A story that goes round in circles is not told to the end, and its end is.
+func TestStoryFolds(t *testing.T) {
+	for _, tt := range []struct {
+		why    string
+		rounds int
+		want   []string
+	}{
+		{"short enough", 19, []string{"begin", "a", "b"}},
+		{"in circles", 500, []string{"begin", "a", "b", "…  (981 lines, each like one above)", "end"}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 1, func(b *bubble.B) {
+				link := grpctest.New(b)
+				link.Note("begin")
+				for range tt.rounds {
+					link.Note("a")
+					link.Note("b")
+				}
+				link.Note("end")
+				got := link.Story()
+				for _, want := range tt.want {
+					if !strings.Contains(got, want) {
+						b.Errorf("want %q in\n%s", want, got)
+					}
+				}
+				all := strings.Split(got, "\n")
+				if len(all) > 40 {
+					b.Errorf("%d lines, want 40 at most", len(all))
+				}
+				if last := all[len(all)-1]; !strings.HasSuffix(last, "end") {
+					b.Errorf("the last line is %q, want the end", last)
+				}
+			})
+		})
+	}
+}
+
+// One without circles is told from both ends.
+func TestStoryMiddle(t *testing.T) {
+	bubble.Run(t, 1, func(b *bubble.B) {
+		link := grpctest.New(b)
+		for i := range 100 {
+			link.Note("line %d", i)
+		}
+		all := strings.Split(link.Story(), "\n")
+		if len(all) != 41 || !strings.Contains(all[20], "(60 lines)") || !strings.HasSuffix(all[21], "line 80") {
+			b.Errorf("got\n%s\nwant 20 lines, then how many are left out, then 20", strings.Join(all, "\n"))
+		}
+	})
+}

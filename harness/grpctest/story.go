@@ -21,6 +21,8 @@ import (
 const (
 	width = 76 // of a line, in characters
 	lines = 40 // of a story: what is in the middle is left out
+	alike = 6  // of the same text, in a story that is longer
+	ends  = 8  // lines of it are shown in any case: the last
 )
 
 // story is who called what, and when, as the clients see it.
@@ -31,9 +33,10 @@ type story struct {
 }
 
 type line struct {
-	at    time.Duration
-	text  string
-	times int // how often it was said, one after the other
+	at     time.Duration
+	text   string
+	times  int // how often it was said, one after the other
+	folded int // if not 0, this line stands for so many that are not shown
 }
 
 func (s *story) note(format string, args ...any) {
@@ -46,28 +49,68 @@ func (s *story) note(format string, args ...any) {
 		s.told[n].times++
 		return
 	}
-	s.told = append(s.told, line{at, text, 1})
+	s.told = append(s.told, line{at: at, text: text, times: 1})
 }
 
-// String tells the story, "" if nothing happened.
+// String tells the story, "" if nothing happened. What goes round in circles it
+// tells a few times only; the end it tells always.
 func (s *story) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	shown := s.fold()
+	middle := len(shown) - lines // lines too many
 	var b strings.Builder
-	for i, l := range s.told {
-		if skip := len(s.told) - lines; skip > 1 && i >= lines/2 && i < lines/2+skip {
+	for i, l := range shown {
+		if middle > 1 && i >= lines/2 && i < lines/2+middle {
 			if i == lines/2 {
-				fmt.Fprintf(&b, "%10s  (%d lines)\n", "…", skip)
+				fmt.Fprintf(&b, "%10s  (%d lines)\n", "…", said(shown[i:i+middle]))
 			}
 			continue
 		}
-		times := ""
-		if l.times > 1 {
-			times = fmt.Sprintf("  (%d times)", l.times)
-		}
-		fmt.Fprintf(&b, "%10v  %s%s\n", l.at, l.text, times)
+		b.WriteString(l.String())
 	}
 	return strings.TrimRight(b.String(), "\n")
+}
+
+// fold returns the lines of a story, those of a long one without most of those
+// that were there before: a line that says how many stands for them.
+func (s *story) fold() []line {
+	if len(s.told) <= lines {
+		return s.told
+	}
+	var shown []line
+	before := map[string]int{}
+	for i, l := range s.told {
+		before[l.text]++
+		if before[l.text] <= alike || i >= len(s.told)-ends {
+			shown = append(shown, l)
+			continue
+		}
+		if n := len(shown) - 1; shown[n].folded > 0 {
+			shown[n].folded++
+		} else {
+			shown = append(shown, line{folded: 1})
+		}
+	}
+	return shown
+}
+
+// said is how many lines were said, the folded ones with them.
+func said(shown []line) (n int) {
+	for _, l := range shown {
+		n += max(1, l.folded)
+	}
+	return n
+}
+
+func (l line) String() string {
+	switch {
+	case l.folded > 0:
+		return fmt.Sprintf("%10s  (%d lines, each like one above)\n", "…", l.folded)
+	case l.times > 1:
+		return fmt.Sprintf("%10v  %s  (%d times)\n", l.at, l.text, l.times)
+	}
+	return fmt.Sprintf("%10v  %s\n", l.at, l.text)
 }
 
 func (s *story) unary(name string) grpc.UnaryClientInterceptor {

@@ -171,7 +171,7 @@ func TestStoryFolds(t *testing.T) {
 		want   []string
 	}{
 		{"short enough", 19, []string{"begin", "a", "b"}},
-		{"in circles", 500, []string{"begin", "a", "b", "…  (981 lines, each like one above)", "end"}},
+		{"in circles", 500, []string{"begin", "a", "b", "…  (987 lines, each like one above)", "end"}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 1, func(b *bubble.B) {

@@ -21,7 +21,7 @@ import (
 const (
 	width = 76 // of a line, in characters
 	lines = 40 // of a story: what is in the middle is left out
-	alike = 6  // of the same text, in a story that is longer
+	alike = 3  // of the same text, in a story that is longer
 	ends  = 8  // lines of it are shown in any case: the last
 )
 

@@ -19,6 +19,7 @@ import (
 type Server struct {
 	metricsv1.UnimplementedMetricsServiceServer
 
+	// What is allowed at most; 0 allows none.
 	MaxBatch  int // samples in a batch
 	MaxStream int // samples in a stream
 	MaxNames  int // different names in a stream
@@ -36,8 +37,9 @@ type Server struct {
 // The status is InvalidArgument for a sample without a name or time, or whose
 // value is no finite number, with a BadRequest that names the fields, counted
 // within the batch: samples[3].value; ResourceExhausted for more than the limits
-// allow; that of Store's error, or Internal if it has none; Canceled or
-// DeadlineExceeded when the call is over. It is sent as soon as it is known.
+// allow; that of Store's error, or Internal if it has none, a time limit of
+// Store's own too; Canceled or DeadlineExceeded when the call is over. It is sent
+// as soon as it is known.
 func (s *Server) PushMetrics(stream grpc.ClientStreamingServer[metricsv1.PushMetricsRequest, metricsv1.PushMetricsResponse]) error {
 	// TODO
 	return todo.Err
@@ -49,9 +51,9 @@ func (s *Server) PushMetrics(stream grpc.ClientStreamingServer[metricsv1.PushMet
 // batch must not change before that.
 //
 // The error has the server's status, also where that came before the last batch;
-// or says why a batch could not be sent. When ctx is done its code is Canceled or
-// DeadlineExceeded, and Push does not close its half: what came is not the whole.
-// So whoever cannot go on with batches cancels ctx, and ends them.
+// or says why a batch could not be sent. When ctx is done it is the error of ctx,
+// or a status that is Canceled or DeadlineExceeded, and Push does not close its
+// half: what came is not the whole. So whoever cannot go on with batches cancels ctx, and ends them.
 func Push(ctx context.Context, client metricsv1.MetricsServiceClient, batches iter.Seq[[]*metricsv1.Sample]) (*metricsv1.PushMetricsResponse, error) {
 	// TODO
 	return nil, todo.Err

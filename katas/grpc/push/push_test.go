@@ -135,12 +135,20 @@ func TestStore(t *testing.T) {
 	t.Run("the summary comes after it", func(t *testing.T) {
 		bubble.Run(t, 4, func(b *bubble.B) {
 			s := start(b)
-			s.onStore = func(context.Context) error { <-time.After(30 * time.Second); return nil }
+			early := false
+			s.onStore = func(context.Context) error {
+				<-time.After(30 * time.Second)
+				early = s.summarySent()
+				return nil
+			}
 			ann := s.begin("ann")
 			ann.mustSend(batch("cpu", 1))
 			ann.mustGet(answer(1, 1, summary("cpu", 1, 1, 1, 1)))
 			if b.Elapsed() < 30*time.Second {
-				b.Errorf("Store takes 30s, and the summary came after %v.\nWant it to come when Store has returned: it says that all of it is stored.", b.Elapsed())
+				b.Fatalf("Store takes 30s, and the summary came after %v.\nWant it to come when Store has returned: it says that all of it is stored.", b.Elapsed())
+			}
+			if early {
+				b.Errorf("Store took 30s, and PushMetrics had sent the summary before it returned. A client\nthat reads each message as it comes believes it, even if Store then refuses.\nWant it sent when Store has returned: it says that all of it is stored.")
 			}
 		})
 	})
@@ -208,8 +216,32 @@ func TestStoreFails(t *testing.T) {
 			}
 		})
 	})
+	for _, tt := range []struct {
+		why string
+		err error
+	}{
+		{"a time limit of its own", context.DeadlineExceeded},
+		{"a time limit of its own, wrapped", fmt.Errorf("insert: %w", context.DeadlineExceeded)},
+		{"a context of its own", context.Canceled},
+		{"a context of its own, wrapped", fmt.Errorf("insert: %w", context.Canceled)},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 5, func(b *bubble.B) {
+				s := start(b)
+				s.onStore = func(context.Context) error { return tt.err }
+				s.about = fmt.Sprintf("Store returns the error %q of a context of its own, which is no status.\nThe call goes on: neither its deadline has come nor has anybody cancelled it.", tt.err)
+				ann := s.begin("ann")
+				ann.mustSend(batch("cpu", 1))
+				ann.mustFail(codes.Internal)
+			})
+		})
+	}
 	for _, wrap := range []bool{false, true} {
-		t.Run(fmt.Sprintf("the deadline has come, wrapped %v", wrap), func(t *testing.T) {
+		why := "the call's deadline comes"
+		if wrap {
+			why += ", wrapped"
+		}
+		t.Run(why, func(t *testing.T) {
 			bubble.Run(t, 5, func(b *bubble.B) {
 				s := start(b)
 				s.onStore = func(ctx context.Context) error {
@@ -282,24 +314,29 @@ func TestWhere(t *testing.T) {
 		good   int // batches before it, of two samples each
 		batch  []*metricsv1.Sample
 		fields []string
+		empty  int // batches before those, of no samples
 	}{
-		{"the first sample of all", 0, []*metricsv1.Sample{{Name: "cpu", Value: math.NaN(), Time: noon()}}, []string{"samples[0].value"}},
-		{"the fourth of a batch", 2, append(batch("cpu", 1, "cpu", 2, "mem", 3), &metricsv1.Sample{Name: "cpu", Value: math.Inf(1), Time: noon()}), []string{"samples[3].value"}},
-		{"a name", 1, append(batch("cpu", 1), &metricsv1.Sample{Time: noon()}), []string{"samples[1].name"}},
-		{"a time", 3, append(batch("cpu", 1), &metricsv1.Sample{Name: "mem"}), []string{"samples[1].time"}},
-		{"all of one sample", 1, []*metricsv1.Sample{{Value: math.NaN()}}, []string{"samples[0].name", "samples[0].time", "samples[0].value"}},
+		{"the first sample of all", 0, []*metricsv1.Sample{{Name: "cpu", Value: math.NaN(), Time: noon()}}, []string{"samples[0].value"}, 0},
+		{"the fourth of a batch", 2, append(batch("cpu", 1, "cpu", 2, "mem", 3), &metricsv1.Sample{Name: "cpu", Value: math.Inf(1), Time: noon()}), []string{"samples[3].value"}, 0},
+		{"a name", 1, append(batch("cpu", 1), &metricsv1.Sample{Time: noon()}), []string{"samples[1].name"}, 0},
+		{"a time", 3, append(batch("cpu", 1), &metricsv1.Sample{Name: "mem"}), []string{"samples[1].time"}, 0},
+		{"after empty batches", 1, []*metricsv1.Sample{{Time: noon()}}, []string{"samples[0].name"}, 2},
+		{"all of one sample", 1, []*metricsv1.Sample{{Value: math.NaN()}}, []string{"samples[0].name", "samples[0].time", "samples[0].value"}, 0},
 		{"several samples", 12, append(append([]*metricsv1.Sample{{Name: "cpu"}}, batch("cpu", 1)...), &metricsv1.Sample{Name: "cpu", Value: math.NaN(), Time: noon()}, &metricsv1.Sample{Time: noon()}),
-			[]string{"samples[0].time", "samples[2].value", "samples[3].name"}},
+			[]string{"samples[0].time", "samples[2].value", "samples[3].name"}, 0},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 7, func(b *bubble.B) {
 				ann := start(b).begin("ann")
+				for range tt.empty {
+					ann.mustSend(nil)
+				}
 				for range tt.good {
 					ann.mustSend(batch("cpu", 1, "mem", 2))
 				}
 				ann.send(tt.batch)
-				ann.mustBeRefused(codes.InvalidArgument, "It is bad")
-				ann.mustName(tt.fields, tt.good)
+				ann.mustBeRefused(codes.InvalidArgument, "The last batch is bad")
+				ann.mustName(tt.fields, tt.empty+tt.good)
 			})
 		})
 	}
@@ -415,6 +452,7 @@ func TestBrokenOff(t *testing.T) {
 			ann.mustSend(batch("cpu", 1))
 			ann.send(batch(strings.Repeat("x", 2000), 1))
 			ann.mustBeRefused(codes.ResourceExhausted, "The last message is too large for the grpc.Server (MaxRecvMsgSize)")
+			s.mustHaveEnded("ann", "A message of ann's is too large for the grpc.Server (MaxRecvMsgSize): Recv returned\nResourceExhausted", codes.ResourceExhausted)
 		})
 	})
 }
@@ -917,6 +955,7 @@ type server struct {
 
 	mu     sync.Mutex
 	stored [][]*metricsv1.Sample
+	sent   int              // summaries, by PushMetrics
 	ends   map[string]error // of PushMetrics, by client; not there: it has not returned
 }
 
@@ -947,10 +986,30 @@ func (s *server) store(ctx context.Context, samples []*metricsv1.Sample) error {
 	return s.onStore(ctx)
 }
 
-// intercept notes how PushMetrics ends.
+// summarySent says whether PushMetrics has sent a summary.
+func (s *server) summarySent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sent > 0
+}
+
+// watched is a stream of which the server knows when a summary is sent.
+type watched struct {
+	grpc.ServerStream
+	s *server
+}
+
+func (w watched) SendMsg(m any) error {
+	w.s.mu.Lock()
+	w.s.sent++
+	w.s.mu.Unlock()
+	return w.ServerStream.SendMsg(m)
+}
+
+// intercept notes when PushMetrics sends, and how it ends.
 func (s *server) intercept(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	name := strings.Join(metadata.ValueFromIncomingContext(stream.Context(), "client"), "")
-	err := handler(srv, stream)
+	err := handler(srv, watched{stream, s})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ends[name] = err
@@ -975,8 +1034,17 @@ func (s *server) mustHaveEnded(name, why string, want ...codes.Code) {
 	case !over:
 		s.Fatalf("%s, and PushMetrics has not returned by %v. Want it to, at once.\n\n%s", why, s.Elapsed(), s.Waiting())
 	case !slices.Contains(want, status.Code(err)):
-		s.Fatalf("%s, and PushMetrics returned\n  %s\nWant a status that is %v, for those who log and count calls.", why, grpctest.Status(err), want[0])
+		s.Fatalf("%s, and PushMetrics returned\n  %s\nWant a status that is %s, for those who log and count calls.", why, grpctest.Status(err), either(want))
 	}
+}
+
+// either names codes: "DeadlineExceeded or Canceled".
+func either(want []codes.Code) string {
+	var names []string
+	for _, c := range want {
+		names = append(names, c.String())
+	}
+	return strings.Join(names, " or ")
 }
 
 // mustHaveStored wants Store to have been called with those samples.
@@ -1148,7 +1216,7 @@ func (c *client) mustBeRefused(want codes.Code, why string) {
 	err := c.finish()
 	switch {
 	case !over:
-		c.s.Fatalf("%s%s%s.\nPushMetrics has not returned by then: the client would go on sending.\nWant %v at once, not at the half-close.", c.s.intro(), c.sent(), why, want)
+		c.s.Fatalf("%s%s%s.\nPushMetrics had read it, and had not returned, when the test closed the half:\nthe client would have gone on sending. Want %v at once, not at the half-close.", c.s.intro(), c.sent(), why, want)
 	case status.Code(err) != want:
 		c.s.Fatalf("%s%s%s.\nThe call ended with %s.\nWant %v.", c.s.intro(), c.sent(), why, grpctest.Status(err), want)
 	}
@@ -1354,15 +1422,27 @@ func (s *script) mustReturnStatus(want error) {
 	}
 }
 
-// mustReturnCode wants an error of that code.
+// mustReturnCode wants an error of that code, or that of a context which says the
+// same.
 func (s *script) mustReturnCode(want codes.Code) {
 	s.T().Helper()
 	if want == codes.Canceled && errors.Is(s.err, context.Canceled) || want == codes.DeadlineExceeded && errors.Is(s.err, context.DeadlineExceeded) {
 		return
 	}
 	if s.err == nil || status.Code(s.err) != want {
-		s.Fatalf("%s\nWant an error whose status.Code is %v.", s.returned(), want)
+		s.Fatalf("%s\nWant an error whose status.Code is %v%s.", s.returned(), want, ofContext(want))
 	}
+}
+
+// ofContext names the error of a context that says the same as a code.
+func ofContext(c codes.Code) string {
+	switch c {
+	case codes.Canceled:
+		return ", or context.Canceled"
+	case codes.DeadlineExceeded:
+		return ", or context.DeadlineExceeded"
+	}
+	return ""
 }
 
 // mustHaveDrawn wants no more batches to have been drawn than that.

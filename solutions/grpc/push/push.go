@@ -27,6 +27,7 @@ import (
 type Server struct {
 	metricsv1.UnimplementedMetricsServiceServer
 
+	// What is allowed at most; 0 allows none.
 	MaxBatch  int // samples in a batch
 	MaxStream int // samples in a stream
 	MaxNames  int // different names in a stream
@@ -44,8 +45,9 @@ type Server struct {
 // The status is InvalidArgument for a sample without a name or time, or whose
 // value is no finite number, with a BadRequest that names the fields, counted
 // within the batch: samples[3].value; ResourceExhausted for more than the limits
-// allow; that of Store's error, or Internal if it has none; Canceled or
-// DeadlineExceeded when the call is over. It is sent as soon as it is known.
+// allow; that of Store's error, or Internal if it has none, a time limit of
+// Store's own too; Canceled or DeadlineExceeded when the call is over. It is sent
+// as soon as it is known.
 func (s *Server) PushMetrics(stream grpc.ClientStreamingServer[metricsv1.PushMetricsRequest, metricsv1.PushMetricsResponse]) error {
 	t := tally{summaries: map[string]*metricsv1.Summary{}}
 	for {
@@ -62,7 +64,7 @@ func (s *Server) PushMetrics(stream grpc.ClientStreamingServer[metricsv1.PushMet
 	}
 	if s.Store != nil {
 		if err := s.Store(stream.Context(), t.samples); err != nil {
-			return asStatus(err)
+			return asStatus(stream.Context(), err)
 		}
 	}
 	return stream.SendAndClose(t.response())
@@ -116,13 +118,14 @@ func refuse(batch int64, bad []*errdetails.BadRequest_FieldViolation) error {
 	return st.Err()
 }
 
-// asStatus keeps a status as it is. A raw context error would become Unknown.
-func asStatus(err error) error {
+// asStatus keeps a status as it is. Of other errors gRPC would make Unknown. ctx
+// is asked and not err: that may be about a time limit of Store's own.
+func asStatus(ctx context.Context, err error) error {
 	if _, ok := status.FromError(err); ok {
 		return err
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return status.FromContextError(err).Err()
+	if over := ctx.Err(); over != nil {
+		return status.FromContextError(over).Err()
 	}
 	return status.Error(codes.Internal, "the samples were not stored") // err is not the client's business
 }
@@ -160,9 +163,9 @@ func (t *tally) response() *metricsv1.PushMetricsResponse {
 // batch must not change before that.
 //
 // The error has the server's status, also where that came before the last batch;
-// or says why a batch could not be sent. When ctx is done its code is Canceled or
-// DeadlineExceeded, and Push does not close its half: what came is not the whole.
-// So whoever cannot go on with batches cancels ctx, and ends them.
+// or says why a batch could not be sent. When ctx is done it is the error of ctx,
+// or a status that is Canceled or DeadlineExceeded, and Push does not close its
+// half: what came is not the whole. So whoever cannot go on with batches cancels ctx, and ends them.
 func Push(ctx context.Context, client metricsv1.MetricsServiceClient, batches iter.Seq[[]*metricsv1.Sample]) (*metricsv1.PushMetricsResponse, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

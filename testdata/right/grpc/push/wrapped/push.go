@@ -72,21 +72,21 @@ func (s *Server) PushMetrics(stream grpc.ClientStreamingServer[metricsv1.PushMet
 	}
 	if store := s.Store; store != nil {
 		if err := store(stream.Context(), all); err != nil {
-			return fmt.Errorf("store: %w", hide(err))
+			return fmt.Errorf("store: %w", hide(stream.Context(), err))
 		}
 	}
 	return stream.SendMsg(res)
 }
 
 // hide makes a status of an error that has none.
-func hide(err error) error {
+func hide(call context.Context, err error) error {
 	var st interface{ GRPCStatus() *status.Status }
 	switch {
 	case errors.As(err, &st):
 		return err
-	case errors.Is(err, context.Canceled):
+	case errors.Is(call.Err(), context.Canceled):
 		return status.Error(codes.Canceled, "canceled")
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(call.Err(), context.DeadlineExceeded):
 		return status.Error(codes.DeadlineExceeded, "too late")
 	}
 	return status.Error(codes.Internal, "try again, or tell us")

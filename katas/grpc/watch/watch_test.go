@@ -374,6 +374,21 @@ func TestLimit(t *testing.T) {
 				ann.mustHear(fmt.Sprintf("MODIFIED shop/web m v%d @%d", n+1, n+1))
 			})
 		})
+		t.Run(fmt.Sprintf("%d of %d, behind a snapshot", n, n), func(t *testing.T) {
+			bubble.Run(t, 11, func(b *bubble.B) {
+				w := start(b, n)
+				w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while her snapshot was\nsent and %d changes came.", n, n)
+				w.shut("ann")
+				ann := w.watch("ann", "", 0)
+				want := []string{"SYNCED @0"}
+				for i := range n {
+					w.put("shop", "web", fmt.Sprint("n", i))
+					want = append(want, fmt.Sprintf("%s shop/web n%d v%d @%d", change(i), i, i+1, i+1))
+				}
+				w.open("ann")
+				ann.mustHear(want...)
+			})
+		})
 	}
 }
 
@@ -395,6 +410,9 @@ func TestTooSlow(t *testing.T) {
 			w.open("ann")
 			ann.mustEnd(codes.ResourceExhausted, "more events waited for ann than may")
 			ann.mustHaveNoGap(0)
+			if n := len(ann.all()) - 1; n > 2*limit+1 {
+				w.Errorf("%s\nBehind SYNCED she got %d of them. Want %d at most: one that was being sent,\nand twice the limit that waited.", w.about, n, 2*limit+1)
+			}
 			w.mustRecover(ann)
 		})
 	})
@@ -514,6 +532,19 @@ func TestOver(t *testing.T) {
 			w.mustHaveWatchers(0)
 		})
 	})
+	t.Run("a deadline of the server's own comes", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			w := start(b, limit)
+			w.age = 30 * time.Second
+			w.about = "An interceptor gave the stream's context a deadline, 30s after the beginning."
+			ann := w.watch("ann", "", 0)
+			ann.mustHear("SYNCED")
+			<-time.After(time.Minute)
+			w.mustHaveEnded("ann", "An interceptor's deadline for ann's call has come", codes.DeadlineExceeded)
+			ann.mustEnd(codes.DeadlineExceeded, "the context of her stream says so")
+			w.mustHaveWatchers(0)
+		})
+	})
 	t.Run("the client cancels while its connection is full", func(t *testing.T) {
 		bubble.Run(t, 14, func(b *bubble.B) {
 			w := start(b, limit)
@@ -604,17 +635,30 @@ func TestStop(t *testing.T) {
 			w.at("GracefulStop() of the grpc.Server, after Stop()", w.grpc.GracefulStop)
 		})
 	})
-	t.Run("while a connection is full", func(t *testing.T) {
-		bubble.Run(t, 15, func(b *bubble.B) {
-			w := start(b, limit)
-			w.put("shop", "web-0", "n1")
-			w.shut("ann")
-			ann := w.watch("ann", "", 0)
-			w.at("Stop()", w.s.Stop)
-			w.open("ann")
-			ann.mustEnd(codes.Unavailable, "the server has stopped")
+	for _, tt := range []struct {
+		why     string
+		version int64
+	}{
+		{"in the midst of a snapshot", 0},
+		{"in the midst of what was missed", 1},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 15, func(b *bubble.B) {
+				w := start(b, limit)
+				for i := range limit {
+					w.quietly(pod("shop", fmt.Sprint("web-", i), "n1"))
+				}
+				w.shut("ann")
+				ann := w.watch("ann", "", tt.version)
+				w.at("Stop()", w.s.Stop)
+				w.open("ann")
+				ann.mustEnd(codes.Unavailable, "the server has stopped")
+				if n := len(ann.all()); n > 2 {
+					w.Errorf("%s. While Send\nwaited for her, Stop was called. Then her connection was free again, and she\ngot %d events, and Unavailable.\nWant Unavailable behind the event that was being sent, or one more: a client\nthat is slow would hold up GracefulStop until all is sent.", ann.call, n)
+				}
+			})
 		})
-	})
+	}
 	t.Run("while one is to end that has let too much wait", func(t *testing.T) {
 		bubble.Run(t, 15, func(b *bubble.B) {
 			w := start(b, 2)
@@ -640,7 +684,11 @@ func TestStop(t *testing.T) {
 			w.at("Stop()", w.s.Stop)
 			w.at("Stop(), for the second time", w.s.Stop)
 			w.at("Put(shop/web-1), after Stop()", func() { w.s.Put(pod("shop", "web-1", "n1")) })
-			w.at(`Delete("shop", "web-1"), after Stop()`, func() { w.s.Delete("shop", "web-1") })
+			there := false
+			w.at(`Delete("shop", "web-1"), after Stop()`, func() { there = w.s.Delete("shop", "web-1") })
+			if !there {
+				w.Errorf("Put(shop/web-1) and Delete(\"shop\", \"web-1\"), both after Stop(): Delete returned false.\nWant true: the pod is there, Stop ends the watches alone.")
+			}
 			for i, version := range []int64{0, 1, 3} {
 				late := w.watch(fmt.Sprint("bob", i), "", version)
 				late.mustEnd(codes.Unavailable, "the server has stopped before")
@@ -669,6 +717,13 @@ func TestWatch(t *testing.T) {
 			s.mustHaveAsked("", 5)
 			s.mustHaveHeard(0)
 			s.mustReturn(5, nil)
+		})
+	})
+	t.Run("one call, also if it fails", func(t *testing.T) {
+		bubble.Run(t, 16, func(b *bubble.B) {
+			s := play(b, status.Error(codes.Unavailable, "on purpose"), event(modified, 6))
+			s.watch("", 5, nil)
+			s.mustHaveAsked("", 5)
 		})
 	})
 	t.Run("one a minute", func(t *testing.T) {
@@ -859,6 +914,8 @@ type world struct {
 	about string // what the failures of a test begin with
 	keep  bool   // remember what is sent, for mustBeUnchanged
 
+	age time.Duration // how long the interceptor lets a call be, or 0
+
 	clients map[string]*client
 
 	mu    sync.Mutex
@@ -967,6 +1024,7 @@ func (w *world) gate(name string) chan struct{} {
 // tap is what a WatchPods is given for a stream: it sees all that is sent.
 type tap struct {
 	grpc.ServerStream
+	ctx  context.Context
 	w    *world
 	name string
 
@@ -983,7 +1041,13 @@ type sent struct{ msg, was proto.Message }
 
 // intercept calls WatchPods with a tap.
 func (w *world) intercept(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	t := &tap{ServerStream: stream, w: w, name: strings.Join(metadata.ValueFromIncomingContext(stream.Context(), "client"), "")}
+	ctx := stream.Context()
+	if w.age > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, w.age)
+		defer cancel()
+	}
+	t := &tap{ServerStream: stream, ctx: ctx, w: w, name: strings.Join(metadata.ValueFromIncomingContext(stream.Context(), "client"), "")}
 	w.mu.Lock()
 	w.taps[t.name] = t
 	w.mu.Unlock()
@@ -993,6 +1057,8 @@ func (w *world) intercept(srv any, stream grpc.ServerStream, _ *grpc.StreamServe
 	t.over, t.err = true, err
 	return err
 }
+
+func (t *tap) Context() context.Context { return t.ctx }
 
 // tap returns that of the client's call.
 func (w *world) tap(name string) *tap {
@@ -1059,9 +1125,17 @@ func (w *world) mustHaveEnded(name, why string, want ...codes.Code) {
 	switch {
 	case !over:
 		w.Fatalf("%s, and WatchPods has not returned by %v. Want it to, at once.\n\n%s", why, w.Elapsed(), w.Waiting())
-	case !slices.Contains(want, status.Code(err)):
-		w.Fatalf("%s, and WatchPods returned %s.\nWant a status that is %v, for those who log and count calls: gRPC makes Unknown\nof an error that has none.", why, grpctest.Status(err), want[0])
+	case !slices.Contains(want, code(err)):
+		w.Fatalf("%s, and WatchPods returned\n  %s\nWant an error that means %v, for those who log and count calls:\nthat of the stream's context, or its status.", why, grpctest.Status(err), want[0])
 	}
+}
+
+// code is that of the status which gRPC makes of a handler's error.
+func code(err error) codes.Code {
+	if st, ok := status.FromError(err); ok {
+		return st.Code()
+	}
+	return status.FromContextError(err).Code()
 }
 
 // client is one call of WatchPods.
@@ -1313,7 +1387,7 @@ func (c *client) mustEnd(want codes.Code, why string, others ...codes.Code) {
 	}
 	switch {
 	case c.err == nil:
-		c.w.Fatalf("%s%s, got %d events, and the call is still going on at %v.\nWant it ended with %v%s.\n\n%s", c.w.begin(), c.call, len(c.events), c.w.Elapsed(), want, why, c.w.Waiting())
+		c.w.Fatalf("%s%s.\nEvents so far: %d. The call is still going on at %v.\nWant it ended with %v%s.\n\n%s", c.w.begin(), c.call, len(c.events), c.w.Elapsed(), want, why, c.w.Waiting())
 	case errors.Is(c.err, io.EOF) || status.Code(c.err) != want && !slices.Contains(others, status.Code(c.err)):
 		c.w.Fatalf("%s%s. The call ended with %s.\nWant %v%s.", c.w.begin(), c.call, outcome(c.err), want, why)
 	}
@@ -1408,6 +1482,8 @@ type script struct {
 	stay   bool          // behind the events, until the client goes
 
 	calls, left atomic.Int32
+	tries       atomic.Int32 // of Watch, to call
+	cancel      context.CancelFunc
 
 	mu    sync.Mutex
 	asked []*podsv1.WatchPodsRequest
@@ -1431,8 +1507,18 @@ func play(b *bubble.B, err error, events ...*podsv1.WatchPodsResponse) *script {
 	server := grpc.NewServer()
 	podsv1.RegisterPodServiceServer(server, s)
 	s.link.Serve(server)
-	s.client = podsv1.NewPodServiceClient(s.link.Dial("Watch"))
+	s.client = podsv1.NewPodServiceClient(s.link.Dial("Watch", grpc.WithStreamInterceptor(s.intercept)))
 	return s
+}
+
+// intercept sees Watch call WatchPods. The second time is one too many, and may
+// be the first of endlessly many: it ends them.
+func (s *script) intercept(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	if s.tries.Add(1) > 1 {
+		s.cancel()
+		return nil, status.Error(codes.Canceled, "Watch calls WatchPods again: it is to make one call")
+	}
+	return streamer(ctx, desc, cc, method, opts...)
 }
 
 func (s *script) WatchPods(req *podsv1.WatchPodsRequest, stream grpc.ServerStreamingServer[podsv1.WatchPodsResponse]) error {
@@ -1458,10 +1544,14 @@ func (s *script) WatchPods(req *podsv1.WatchPodsRequest, stream grpc.ServerStrea
 
 // watch calls Watch, and waits until it returns. A nil each is content.
 func (s *script) watch(namespace string, version int64, each func(*podsv1.WatchPodsResponse) error) {
+	s.T().Helper()
 	s.watchWith(s.Context(), namespace, version, each)
 }
 
 func (s *script) watchWith(ctx context.Context, namespace string, version int64, each func(*podsv1.WatchPodsResponse) error) {
+	s.T().Helper()
+	ctx, s.cancel = context.WithCancel(ctx)
+	defer s.cancel()
 	s.call = fmt.Sprintf("Watch(ctx, client, %q, %d, each)", namespace, version)
 	s.Go(s.call, func() error {
 		s.last, s.err = watch.Watch(ctx, s.client, namespace, version, func(e *podsv1.WatchPodsResponse) error {
@@ -1473,6 +1563,17 @@ func (s *script) watchWith(ctx context.Context, namespace string, version int64,
 		})
 		return nil
 	}).Wait()
+	if s.tries.Load() > 1 {
+		s.Fatalf("%s\ncalled WatchPods, %s,\nand called it again. Want one call for each Watch: whether to come back, and\nwhen, is for the caller to say.", s.call, s.ending())
+	}
+}
+
+// ending says how the server's one call ends.
+func (s *script) ending() string {
+	if s.end == nil {
+		return "which ended"
+	}
+	return "which failed with " + status.Code(s.end).String()
 }
 
 // mustHaveAsked wants one call with that request.

@@ -90,10 +90,10 @@ func (s *Server) Delete(namespace, name string) bool {
 }
 
 // WatchPods sends what the request asks for: a snapshot, or the changes that the
-// client has missed; and then each change. It ends with an error that has a
-// status: Canceled or DeadlineExceeded when the client wants no more, Unavailable
-// when the server stops, ResourceExhausted when the client does not keep up,
-// OutOfRange and InvalidArgument for versions that the server cannot begin at.
+// client has missed; and then each change. It ends with the error of the stream's
+// context when that is done, or with a status: Unavailable when the server stops,
+// ResourceExhausted when the client does not keep up, OutOfRange and
+// InvalidArgument for versions that the server cannot begin at.
 func (s *Server) WatchPods(req *podsv1.WatchPodsRequest, stream grpc.ServerStreamingServer[podsv1.WatchPodsResponse]) error {
 	first, w, err := s.join(req)
 	if err != nil {

@@ -117,11 +117,11 @@ func (s *Server) WatchPods(req *podsv1.WatchPodsRequest, stream grpc.ServerStrea
 			return status.Error(codes.Unavailable, "stopping")
 		}
 		for _, pod := range pods {
-			if err := stream.Send(&podsv1.WatchPodsResponse{Type: podsv1.WatchPodsResponse_TYPE_ADDED, Pod: pod}); err != nil {
+			if err := s.send(stream, &podsv1.WatchPodsResponse{Type: podsv1.WatchPodsResponse_TYPE_ADDED, Pod: pod}); err != nil {
 				return err
 			}
 		}
-		if err := stream.Send(&podsv1.WatchPodsResponse{Type: podsv1.WatchPodsResponse_TYPE_SYNCED, Version: version}); err != nil {
+		if err := s.send(stream, &podsv1.WatchPodsResponse{Type: podsv1.WatchPodsResponse_TYPE_SYNCED, Version: version}); err != nil {
 			return err
 		}
 		seen, late = version, codes.ResourceExhausted
@@ -136,16 +136,27 @@ func (s *Server) WatchPods(req *podsv1.WatchPodsRequest, stream grpc.ServerStrea
 			if req.Namespace != "" && req.Namespace != e.Pod.Namespace {
 				continue
 			}
-			if err := stream.Send(e); err != nil {
+			if err := s.send(stream, e); err != nil {
 				return err
 			}
 		}
 		select {
 		case <-news:
 		case <-stream.Context().Done():
-			return status.FromContextError(stream.Context().Err()).Err()
+			return stream.Context().Err() // of which gRPC makes a status
 		}
 	}
+}
+
+// send sends an event, unless the server has stopped.
+func (s *Server) send(stream grpc.ServerStreamingServer[podsv1.WatchPodsResponse], e *podsv1.WatchPodsResponse) error {
+	s.mu.RLock()
+	stopped := s.stopped
+	s.mu.RUnlock()
+	if stopped {
+		return status.Error(codes.Unavailable, "stopping")
+	}
+	return stream.Send(e)
 }
 
 func (s *Server) snapshot(namespace string) (pods []*podsv1.Pod, version int64, stopped bool) {

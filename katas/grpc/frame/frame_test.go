@@ -154,6 +154,20 @@ func TestTooLarge(t *testing.T) {
 	mustDecode(r, ten, slices.Concat(prefixed(0, make([]byte, 10)), prefixed(0, make([]byte, 10)))) // each for itself
 	mustDecode(r, call{maxSize: 1}, prefixed(0, []byte("x")))
 	mustDecode(r, call{maxSize: 1}, prefixed(0, []byte("xy")))
+	for _, size := range []int{math.MaxInt32, min(1<<32, math.MaxInt), math.MaxInt} { // 1<<32 in 32 bits is 0
+		mustDecode(r, call{maxSize: size}, prefixed(0, []byte("x")))
+	}
+}
+
+// The limit is for what is on the wire, too, where gzip makes longer what is
+// random (gRPC over HTTP/2, Length-Prefixed-Message).
+func TestTooLargeCompressed(t *testing.T) {
+	r := rule.New(t, 7)
+	c := call{gzip: true, maxSize: len(noise)}
+	zip := compress(noise)
+	c.about = fmt.Sprintf("a message of %d bytes, compressed: %d bytes on the wire", len(noise), len(zip))
+	mustDecode(r, c, prefixed(1, zip))
+	mustDecode(r, c, prefixed(1, zip)[:frame.PrefixLen]) // nothing but the prefix
 }
 
 // The prefix alone: the message is refused before it comes (gRPC over HTTP/2,
@@ -171,32 +185,47 @@ func TestTooLargeAtOnce(t *testing.T) {
 	for _, length := range []uint32{frame.DefaultMaxSize - 1, frame.DefaultMaxSize, frame.DefaultMaxSize + 1} {
 		mustDecode(r, plain, binary.BigEndian.AppendUint32([]byte{0}, length))
 	}
-	mustDecode(r, call{maxSize: math.MaxInt}, []byte("\x00\x7f\xff\xff\xf0one"))
 }
 
-// A length within the limit, of which three bytes come (KAFKA-4090).
+// A length within the limit, of which three bytes come, and the longest there are
+// (KAFKA-4090).
 func TestPromise(t *testing.T) {
 	r := rule.New(t, 8)
 	c := call{maxSize: 1 << 30}
 	for _, length := range []uint32{1 << 20, 64 << 20, 1 << 30} {
 		stream := append(binary.BigEndian.AppendUint32([]byte{0}, length), "one"...)
 		spent := allocates(r, c, [][]byte{stream[:3], stream[3:6], stream[6:]})
-		if limit := uint64(64 << 10); spent > limit {
+		if limit := enough(len(stream)); spent > limit {
 			r.Fatalf("Feed of the prefix of a message of %d bytes, and of 3 bytes of it,\nallocated %d bytes; want %d at most: the length is a promise\n\n%v", length, spent, limit, c)
+		}
+	}
+
+	// PrefixLen and these together are more than 32 bits may hold.
+	for _, length := range []uint32{math.MaxInt32 - 4, math.MaxInt32, math.MaxUint32 - 5, math.MaxUint32 - 4, math.MaxUint32} {
+		c := call{maxSize: math.MaxInt, close: true, about: fmt.Sprintf("a message of %d bytes, of which 3 come", length)}
+		stream := append(binary.BigEndian.AppendUint32([]byte{0}, length), "one"...)
+		mustDecode(r, c, stream)
+		mustDecode(r, c, pieces(stream, 1)...)
+	}
+}
+
+// The work and the memory stay in proportion: for a large message in small
+// pieces, and for many small messages.
+func TestWork(t *testing.T) {
+	r := rule.New(t, 8)
+	for _, size := range []int{1 << 18, 20} {
+		stream := bytes.Repeat(prefixed(0, bytes.Repeat([]byte("x"), size)), 1<<18/size)
+		frames := pieces(stream, 64)
+		spent := allocates(r, plain, frames)
+		if limit := enough(len(stream)); spent > limit {
+			r.Fatalf("%s of %d bytes, in %d frames of 64: Feed allocated\n%d bytes in all, want %d at most: 16 for each of the %d that came, and 64 KiB",
+				count(1<<18/size), size, len(frames), spent, limit, len(stream))
 		}
 	}
 }
 
-// A large message in small pieces: the work stays in proportion.
-func TestWork(t *testing.T) {
-	r := rule.New(t, 8)
-	const size = 1 << 18
-	frames := pieces(prefixed(0, bytes.Repeat([]byte("x"), size)), 64)
-	spent := allocates(r, plain, frames)
-	if limit := uint64(16 * size); spent > limit {
-		r.Fatalf("a message of %d bytes, in %d frames of 64: Feed allocated\n%d bytes in all, want %d at most: 16 for each that came", size, len(frames), spent, limit)
-	}
-}
+// enough is what rule 8 allows for n bytes.
+func enough(n int) uint64 { return uint64(16*n + 64<<10) }
 
 // What a real client and a real server compressed (gRPC over HTTP/2,
 // Compressed-Flag).
@@ -228,6 +257,18 @@ func TestGzip(t *testing.T) {
 	mustDecode(r, zipped, pieces(stream, 1)...)
 }
 
+// Members of a gzip, one behind the other (RFC 1952, section 2.2).
+func TestMembers(t *testing.T) {
+	r := rule.New(t, 9)
+	c := zipped
+	c.about = "a message compressed in two parts: a gzip of two members"
+	two := slices.Concat(compress([]byte("one")), compress([]byte("two")))
+	mustDecode(r, c, prefixed(1, two))
+	mustDecode(r, c, prefixed(1, two), prefixed(1, two))
+	c.about = "a message compressed, and a member of no bytes behind it"
+	mustDecode(r, c, prefixed(1, slices.Concat(compress([]byte("one")), compress(nil))))
+}
+
 // Compressed, where nobody said how (gRPC over HTTP/2, Compressed-Flag).
 func TestNoEncoding(t *testing.T) {
 	r := rule.New(t, 10)
@@ -240,59 +281,90 @@ func TestNoEncoding(t *testing.T) {
 func TestBadGzip(t *testing.T) {
 	r := rule.New(t, 10)
 	whole := compress([]byte("a message of some length, of some length, of some length"))
-	for cut := 1; cut < len(whole); cut++ {
-		mustDecode(r, zipped, prefixed(1, whole[:cut]))
+	refuse := func(bad []byte, about string, args ...any) {
+		t.Helper()
+		c := zipped
+		c.about = fmt.Sprintf(about, args...)
+		mustDecode(r, c, prefixed(1, bad))
 	}
-	mustDecode(r, zipped, prefixed(1, []byte("one")))
-	mustDecode(r, zipped, prefixed(1, make([]byte, 100)))
-	for _, i := range []int{0, 1, 2, len(whole) - 8, len(whole) - 4, len(whole) - 1} { // magic, method, CRC, length
+	for cut := 1; cut < len(whole); cut++ {
+		refuse(whole[:cut], "gzip, cut behind %d of its %d bytes", cut, len(whole))
+	}
+	refuse(nil, "flag 1, and no bytes: a gzip has 18 at least")
+	refuse([]byte("one"), "three letters, and no gzip")
+	refuse(make([]byte, 100), "a hundred zeros, and no gzip")
+	for _, tt := range []struct {
+		at   int
+		what string
+	}{
+		{0, "its magic number"}, {1, "its magic number"}, {2, "its method"},
+		{len(whole) - 8, "its CRC"}, {len(whole) - 4, "the length at its end"}, {len(whole) - 1, "the length at its end"},
+	} {
 		bad := bytes.Clone(whole)
-		bad[i] ^= 0x10
-		mustDecode(r, zipped, prefixed(1, bad))
+		bad[tt.at] ^= 0x10
+		refuse(bad, "gzip, with one bit of %s changed", tt.what)
+	}
+	for _, behind := range []string{"x", "this is no gzip at all"} {
+		refuse(append(bytes.Clone(whole), behind...), "gzip, whole, and %q behind it", behind)
 	}
 }
+
+// noise is what gzip makes longer.
+var noise = []byte("0bKQz7$x)w,T!mE5")
 
 // At the limit once inflated, and one byte above (grpc-go #4552).
 func TestInflatedSize(t *testing.T) {
 	r := rule.New(t, 11)
-	hundred := call{gzip: true, maxSize: 100}
 	for _, n := range []int{99, 100, 101, 102, 1000, 100000} {
-		mustDecode(r, hundred, prefixed(1, compress(make([]byte, n))))
+		c := call{gzip: true, maxSize: 100, about: fmt.Sprintf("a message of %d bytes, compressed", n)}
+		mustDecode(r, c, prefixed(1, compress(make([]byte, n))))
 	}
-	// On the wire, gzip makes what is random longer, and the limit is for both.
-	noise := []byte("0bKQz7$x)w,T!mE5")
-	mustDecode(r, call{gzip: true, maxSize: len(noise)}, prefixed(1, compress(noise)))
-	mustDecode(r, call{gzip: true, maxSize: math.MaxInt}, prefixed(1, compress(noise))) // MaxInt+1 is negative
+	c := call{gzip: true, maxSize: math.MaxInt, about: fmt.Sprintf("a message of %d bytes, compressed", len(noise))}
+	mustDecode(r, c, prefixed(1, compress(noise))) // MaxInt+1 is negative
 }
 
 // 4 MiB of zeros in 4 KiB, and then a thousand times as much (grpc-go #9114).
 func TestBomb(t *testing.T) {
 	r := rule.New(t, 11)
 	member := compress(make([]byte, 4<<20))
+	refuses(r, call{gzip: true, maxSize: 1 << 16, about: "4 MiB of zeros, compressed; MaxSize is 64 KiB"}, member, 1<<16, frame.ErrTooLarge)
+	c := zipped
+	c.about = "4 GB of zeros, compressed: a gzip of 1000 members of 4 MiB,\none behind the other; MaxSize 0 is DefaultMaxSize, 4 MiB"
+	refuses(r, c, bytes.Repeat(member, 1000), frame.DefaultMaxSize, frame.ErrTooLarge)
+}
+
+// The length at the end of a gzip says more than there is.
+func TestInflatedPromise(t *testing.T) {
+	r := rule.New(t, 11)
 	for _, tt := range []struct {
-		what    string
-		members int
-		c       call
-	}{
-		{"4 MiB of zeros", 1, call{gzip: true, maxSize: 1 << 16}},
-		{"4 GB of zeros", 1000, zipped},
-	} {
-		stream := prefixed(1, bytes.Repeat(member, tt.members))
-		var err error
-		spent := measure(func() {
-			d := tt.c.decoder()
-			r.Do(func() string {
-				return fmt.Sprintf("%v\nFeed(%d bytes): a message that is %s once inflated", tt.c, len(stream), tt.what)
-			}, func() { _, err = d.Feed(stream) })
-		})
-		limit := uint64(16*tt.c.max() + 4*len(stream) + 1<<20)
-		switch {
-		case !isOneOf(err, []error{frame.ErrTooLarge}):
-			r.Fatalf("d.Feed(%d bytes), a message that is %s once inflated\nreturned %s\nwant %s\n\n%v", len(stream), tt.what,
-				errorText(err), otherError(err, []error{frame.ErrTooLarge}), tt.c)
-		case spent > limit:
-			r.Fatalf("d.Feed(%d bytes), a message that is %s once inflated,\nwas refused, after %d bytes had been allocated; want %d at most:\ninflate no more than it takes to see that it is too large\n\n%v", len(stream), tt.what, spent, limit, tt.c)
-		}
+		maxSize int
+		told    uint32
+	}{{0, frame.DefaultMaxSize}, {1 << 30, 1 << 29}, {math.MaxInt, 1 << 30}} {
+		zip := compress([]byte("hi"))
+		binary.LittleEndian.PutUint32(zip[len(zip)-4:], tt.told)
+		c := call{gzip: true, maxSize: tt.maxSize, about: fmt.Sprintf("2 bytes, compressed; the length at the end of their gzip says %d", tt.told)}
+		refuses(r, c, zip, 2, frame.ErrEncoding)
+	}
+}
+
+// refuses feeds a compressed message, of which inflated bytes may be inflated,
+// and wants an error that takes no more memory than rule 11 allows.
+func refuses(r *rule.R, c call, zip []byte, inflated int, want error) {
+	r.T().Helper()
+	stream := prefixed(1, zip)
+	said := fmt.Sprintf("d.Feed(%d bytes)", len(stream))
+	var err error
+	spent := measure(func() {
+		d := c.decoder()
+		r.Do(func() string { return said + "\n\n" + c.text() }, func() { _, err = d.Feed(stream) })
+	})
+	limit := uint64(16*inflated + 4*len(stream) + 1<<20)
+	switch {
+	case !isOneOf(err, []error{want}):
+		r.Fatalf("%s = %s\nwant %s\n\n%s", said, errorText(err), otherError(err, []error{want}), c.text())
+	case spent > limit:
+		r.Fatalf("%s was refused, after %d bytes had been allocated;\nwant %d at most: 16 for each of the %d that may be inflated, 4 for each of\nthe %d that came, and 1 MiB\n\n%s",
+			said, spent, limit, inflated, len(stream), c.text())
 	}
 }
 
@@ -410,6 +482,8 @@ type call struct {
 	scribble bool // overwrite each frame once it is fed
 	keep     bool // look at all messages again at the end
 	spoil    bool // overwrite messages, and append to them
+
+	about string // what is fed, for failures; may be empty
 }
 
 var plain, zipped = call{}, call{gzip: true}
@@ -434,12 +508,21 @@ func (c call) String() string {
 	return "d := &Decoder{" + strings.Join(fields, ", ") + "}"
 }
 
+// text is how d was made, and what it gets.
+func (c call) text() string {
+	if c.about == "" {
+		return c.String()
+	}
+	return c.String() + "\nwhat is fed: " + c.about
+}
+
 // due is what a Decoder has to make of a stream, and when.
 type due struct {
 	msgs     [][]byte
 	ends     []int   // offsets behind the messages
 	boundary int     // the last of them
 	errs     []error // what may be returned for what stands there; nil if nothing is wrong
+	why      string  // what is wrong, in words
 	from, by int     // offsets: the first that lets it be known, and the last to say it
 }
 
@@ -449,7 +532,7 @@ func (c call) expect(stream []byte) (w due) {
 		rest := stream[p:]
 		w.from, w.by = p+1, p+frame.PrefixLen
 		if rest[0] > 1 {
-			w.errs = append(w.errs, frame.ErrFlag)
+			w.errs, w.why = append(w.errs, frame.ErrFlag), fmt.Sprintf("the flag is %d", rest[0])
 		}
 		if len(rest) < frame.PrefixLen {
 			if rest[0] == 1 && !c.gzip {
@@ -459,16 +542,16 @@ func (c call) expect(stream []byte) (w due) {
 		}
 		length := uint64(binary.BigEndian.Uint32(rest[1:]))
 		if length > uint64(c.max()) {
-			w.errs = append(w.errs, frame.ErrTooLarge)
+			w.errs, w.why = append(w.errs, frame.ErrTooLarge), fmt.Sprintf("%d bytes on the wire, and MaxSize is %d", length, c.max())
 		}
 		certain := len(w.errs) > 0 // with the prefix alone
 		if rest[0] == 1 && !c.gzip {
-			w.errs = append(w.errs, frame.ErrEncoding)
+			w.errs, w.why = append(w.errs, frame.ErrEncoding), "flag 1, and Gzip is false"
 		}
 		if certain {
 			return w
 		}
-		end := p + frame.PrefixLen + int(length)
+		end := int(min(uint64(p)+frame.PrefixLen+length, math.MaxInt))
 		if w.errs != nil {
 			w.by = end
 			return w
@@ -481,7 +564,7 @@ func (c call) expect(stream []byte) (w due) {
 		}
 		msg := stream[p+frame.PrefixLen : end]
 		if rest[0] == 1 {
-			if msg, w.errs = c.inflate(msg); w.errs != nil {
+			if msg, w.why, w.errs = c.inflate(msg); w.errs != nil {
 				w.from, w.by = p+frame.PrefixLen, end
 				return w
 			}
@@ -491,22 +574,24 @@ func (c call) expect(stream []byte) (w due) {
 	return w
 }
 
-// inflate returns a message, or the errors that are right for it.
-func (c call) inflate(msg []byte) ([]byte, []error) {
+// inflate returns a message, or what is wrong with it and the errors that are
+// right for it.
+func (c call) inflate(msg []byte) ([]byte, string, []error) {
 	r, err := gzip.NewReader(bytes.NewReader(msg))
 	if err != nil {
-		return nil, []error{frame.ErrEncoding}
+		return nil, fmt.Sprintf("no gzip (%v)", err), []error{frame.ErrEncoding}
 	}
 	inflated, err := io.ReadAll(io.LimitReader(r, 16<<20))
+	large := fmt.Sprintf("%d bytes once inflated, and MaxSize is %d", len(inflated), c.max())
 	switch {
 	case err == nil && len(inflated) <= c.max():
-		return inflated, nil
+		return inflated, "", nil
 	case err == nil:
-		return nil, []error{frame.ErrTooLarge}
+		return nil, large, []error{frame.ErrTooLarge}
 	case len(inflated) <= c.max():
-		return nil, []error{frame.ErrEncoding}
+		return nil, fmt.Sprintf("gzip that does not inflate (%v)", err), []error{frame.ErrEncoding}
 	}
-	return nil, []error{frame.ErrTooLarge, frame.ErrEncoding}
+	return nil, large, []error{frame.ErrTooLarge, frame.ErrEncoding}
 }
 
 // mustDecode feeds frames to a new Decoder, and looks after each of them for
@@ -536,10 +621,11 @@ type session struct {
 	d      *frame.Decoder
 	stream []byte
 	want   due
-	fed    int      // bytes
-	kept   [][]byte // all messages that came
-	err    error    // of Feed, once there was one
-	story  []string // what was called, and what came back
+	fed    int        // bytes
+	kept   [][]byte   // all messages that came
+	lists  [][][]byte // in which they came
+	err    error      // of Feed, once there was one
+	story  []string   // what was called, and what came back
 }
 
 func (s *session) feed(data []byte) {
@@ -570,8 +656,9 @@ func (s *session) messages(msgs [][]byte, err error) {
 	case len(msgs) != len(want) && err != nil && !s.mayFail():
 		s.fail("want %s, and no error", count(len(want)))
 	case len(msgs) != len(want):
-		s.fail("want %s%s", count(len(want)), s.why(len(want), len(msgs)))
+		s.fail("want %s%s", count(len(want)), s.why(len(want), msgs))
 	}
+	s.lists = append(s.lists, msgs)
 	for i, msg := range msgs {
 		if !bytes.Equal(msg, want[i]) {
 			s.fail("message %d is not the one that was sent (want)\n\n%s", len(s.kept)+1, wire.Diff(msg, wire.Bytes(want[i])))
@@ -587,12 +674,16 @@ func (s *session) messages(msgs [][]byte, err error) {
 // mayFail says whether an error may have come by now.
 func (s *session) mayFail() bool { return s.err != nil || s.want.errs != nil && s.fed >= s.want.from }
 
-func (s *session) why(want, got int) string {
+func (s *session) why(want int, msgs [][]byte) string {
 	switch {
 	case s.err != nil:
 		return ": there was an error before"
-	case got < want:
+	case len(msgs) < want:
 		return ": what is whole is returned at once"
+	case s.want.errs != nil && s.fed >= s.want.by:
+		return fmt.Sprintf(", and error: %s:\n%s; the message returned has %d", sentinelsText(s.want.errs), s.want.why, len(msgs[want]))
+	case s.want.errs == nil && s.fed > s.want.boundary:
+		return ": it is not whole yet"
 	}
 	return ""
 }
@@ -607,12 +698,19 @@ func (s *session) fault(err error) {
 	case s.err != nil && !sameError(err, s.err):
 		s.fail("want the error that there was before: %v", s.err)
 	case err == nil && w.errs != nil && s.fed >= w.by:
-		s.fail("want error: %s", sentinelsText(w.errs))
+		s.fail("want error: %s:\n%s", sentinelsText(w.errs), w.why)
 	case err != nil && !s.mayFail():
 		s.fail("want no error")
 	case err != nil && !isOneOf(err, w.errs):
-		s.fail("want %s", otherError(err, w.errs))
+		s.fail("want %s%s", otherError(err, w.errs), s.reason())
 	}
+}
+
+func (s *session) reason() string {
+	if s.want.why == "" {
+		return ""
+	}
+	return "\nwhat is wrong: " + s.want.why
 }
 
 // end calls Close.
@@ -637,9 +735,9 @@ func (s *session) end() {
 
 func (s *session) mustBeKept() {
 	s.r.T().Helper()
-	for i, msg := range s.kept {
+	for i, msg := range slices.Concat(s.lists...) {
 		if !bytes.Equal(msg, s.want.msgs[i]) {
-			s.fail("message %d was right when it came, and a later Feed has changed it\n\n%s", i+1, wire.Diff(msg, wire.Bytes(s.want.msgs[i])))
+			s.fail("message %d was right when it came, and a later Feed has changed it,\nor the list in which it came\n\n%s", i+1, wire.Diff(msg, wire.Bytes(s.want.msgs[i])))
 		}
 	}
 }
@@ -658,7 +756,7 @@ func (s *session) fail(format string, args ...any) {
 
 // before is how d was made, and the last of what was called on it.
 func (s *session) before(lines []string) string {
-	text := "so far: " + s.c.String()
+	text := "so far: " + s.c.text()
 	if n := len(lines) - 6; n > 0 {
 		text += fmt.Sprintf("\n  … %d calls", n)
 		lines = lines[n:]

@@ -91,8 +91,9 @@ func (d *Decoder) next(data []byte) (msg, rest []byte, whole bool) {
 	if d.err = d.check(flag, length); d.err != nil {
 		return nil, nil, false
 	}
-	data = d.take(data, PrefixLen+int(length))
-	if len(d.begun) < PrefixLen+int(length) {
+	size := PrefixLen + int64(length) // more than 32 bits may hold
+	data = d.take(data, size)
+	if int64(len(d.begun)) < size {
 		return nil, nil, false
 	}
 	msg, d.begun = d.begun[PrefixLen:], nil
@@ -104,8 +105,8 @@ func (d *Decoder) next(data []byte) (msg, rest []byte, whole bool) {
 
 // take lets the message that is begun grow to size bytes, as far as data goes,
 // and returns what is left of data.
-func (d *Decoder) take(data []byte, size int) []byte {
-	n := min(len(data), max(0, size-len(d.begun)))
+func (d *Decoder) take(data []byte, size int64) []byte {
+	n := min(int64(len(data)), max(0, size-int64(len(d.begun))))
 	d.begun = append(d.begun, data[:n]...)
 	return data[n:]
 }

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -536,7 +537,7 @@ func TestRefused(t *testing.T) {
 	refusal := refuse("samples[1].value")
 	for _, tt := range []struct {
 		why  string
-		read int // batches, before it refuses
+		read int64 // batches, before it refuses
 	}{
 		{"the first batch", 1},
 		{"the fourth batch", 4},
@@ -546,10 +547,10 @@ func TestRefused(t *testing.T) {
 			bubble.Run(t, 12, func(b *bubble.B) {
 				s := play(b)
 				s.handle = func(stream pushStream) error { s.read(stream, tt.read); return refusal }
-				drawn := 0
+				var drawn atomic.Int64
 				s.push(slowly(&drawn, batch("cpu", 1)))
 				s.mustReturnStatus(refusal)
-				s.mustHaveDrawn(drawn, tt.read+1)
+				s.mustHaveDrawn(&drawn, tt.read+1)
 			})
 		})
 	}
@@ -579,10 +580,10 @@ func TestRefused(t *testing.T) {
 		bubble.Run(t, 12, func(b *bubble.B) {
 			s := play(b)
 			s.link.Refuse(true)
-			drawn := 0
+			var drawn atomic.Int64
 			s.push(slowly(&drawn, batch("cpu", 1)))
 			s.mustReturnCode(codes.Unavailable)
-			s.mustHaveDrawn(drawn, 1)
+			s.mustHaveDrawn(&drawn, 1)
 		})
 	})
 }
@@ -595,10 +596,10 @@ func TestEarlyAnswer(t *testing.T) {
 			s.read(stream, 3)
 			return stream.SendAndClose(s.answer)
 		}
-		drawn := 0
+		var drawn atomic.Int64
 		s.push(slowly(&drawn, batch("cpu", 1)))
 		s.mustReturnAnswer()
-		s.mustHaveDrawn(drawn, 4)
+		s.mustHaveDrawn(&drawn, 4)
 	})
 }
 
@@ -634,10 +635,10 @@ func TestGiveUp(t *testing.T) {
 		bubble.Run(t, 15, func(b *bubble.B) {
 			s := play(b)
 			ctx, cancel := context.WithCancel(b.Context())
-			drawn := 0
+			var drawn atomic.Int64
 			s.pushLater(ctx, func(yield func([]*metricsv1.Sample) bool) {
 				for range 50 {
-					if drawn++; drawn == 3 {
+					if drawn.Add(1) == 3 {
 						cancel()
 						<-time.After(time.Second)
 					}
@@ -647,14 +648,15 @@ func TestGiveUp(t *testing.T) {
 				}
 			}).Wait()
 			s.mustReturnCode(codes.Canceled)
-			s.mustHaveDrawn(drawn, 4)
+			s.mustHaveDrawn(&drawn, 4)
 			s.mustNotHalfClose("The context was cancelled before the third batch.")
 		})
 	})
 	t.Run("batches cancels the context, and ends", func(t *testing.T) {
 		bubble.Run(t, 15, func(b *bubble.B) {
 			s := play(b)
-			for range 20 { // it may go well by chance
+			for i := range 20 { // it may go well by chance
+				s.about = fmt.Sprintf("Attempt %d of 20, all of them alike.", i+1)
 				ctx, cancel := context.WithCancel(b.Context())
 				s.pushLater(ctx, func(yield func([]*metricsv1.Sample) bool) {
 					yield(batch("cpu", 1))
@@ -705,10 +707,10 @@ func TestGiveUp(t *testing.T) {
 			s := play(b)
 			ctx, cancel := context.WithCancel(b.Context())
 			cancel()
-			drawn := 0
+			var drawn atomic.Int64
 			s.pushLater(ctx, slowly(&drawn, batch("cpu", 1))).Wait()
 			s.mustReturnCode(codes.Canceled)
-			s.mustHaveDrawn(drawn, 1)
+			s.mustHaveDrawn(&drawn, 1)
 			s.mustNotHalfClose("The context was done before Push was called.")
 		})
 	})
@@ -744,7 +746,7 @@ func TestOver(t *testing.T) {
 			s.resp, s.err = push.Push(b.Context(), s.client, func(yield func([]*metricsv1.Sample) bool) {
 				yield(batch("cpu", 1))
 				<-time.After(time.Second)
-				panic("batches panics, which the test recovers")
+				panic("batches panics; the test recovers it where Push was called, and nowhere else")
 			})
 			b.Fatalf("%s\nIts batches panics after the first one. Want Push to panic as well.", s.returned())
 		}()
@@ -796,7 +798,8 @@ func TestMany(t *testing.T) {
 func TestLoopback(t *testing.T) {
 	loopback.Run(t, 18, func(l *loopback.L) {
 		server := grpc.NewServer()
-		metricsv1.RegisterMetricsServiceServer(server, &push.Server{MaxBatch: 10, MaxStream: 100, MaxNames: 10})
+		metricsv1.RegisterMetricsServiceServer(server, &push.Server{MaxBatch: 10, MaxStream: 100, MaxNames: 10,
+			Store: func(context.Context, []*metricsv1.Sample) error { return nil }})
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			l.Fatalf("Listen: %v", err)
@@ -862,11 +865,11 @@ func many(n, names int) []*metricsv1.Sample {
 }
 
 // slowly yields a batch each second, fifty times, and counts them.
-func slowly(drawn *int, samples []*metricsv1.Sample) iter.Seq[[]*metricsv1.Sample] {
+func slowly(drawn *atomic.Int64, samples []*metricsv1.Sample) iter.Seq[[]*metricsv1.Sample] {
 	return func(yield func([]*metricsv1.Sample) bool) {
 		for range 50 {
 			<-time.After(time.Second)
-			if *drawn++; !yield(samples) {
+			if drawn.Add(1); !yield(samples) {
 				return
 			}
 		}
@@ -1009,12 +1012,26 @@ func (w watched) SendMsg(m any) error {
 // intercept notes when PushMetrics sends, and how it ends.
 func (s *server) intercept(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	name := strings.Join(metadata.ValueFromIncomingContext(stream.Context(), "client"), "")
-	err := handler(srv, watched{stream, s})
+	err := s.handle(srv, watched{stream, s}, handler)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ends[name] = err
 	return err
 }
+
+// handle calls PushMetrics, whose panic is a failure.
+func (s *server) handle(srv any, stream grpc.ServerStream, handler grpc.StreamHandler) (err error) {
+	defer func() {
+		if crash := recover(); crash != nil {
+			s.Errorf("%sPushMetrics panicked: %v\nat %s", s.intro(), crash, learnersLine.Find(debug.Stack()))
+			err = status.Error(codes.Internal, "PushMetrics panicked")
+		}
+	}()
+	return handler(srv, stream)
+}
+
+// learnersLine is where the learner's code stands in a stack.
+var learnersLine = regexp.MustCompile(`grpc/push/[a-z0-9]+\.go:\d+`)
 
 // ended says whether PushMetrics has returned for that client, and what.
 func (s *server) ended(name string) (bool, error) {
@@ -1185,7 +1202,7 @@ func (c *client) mustGet(want *metricsv1.PushMetricsResponse) {
 
 // table is a summary, a name a line.
 func table(r *metricsv1.PushMetricsResponse) string {
-	lines := []string{fmt.Sprintf("  %d batches, %d samples", r.GetBatches(), r.GetSamples())}
+	lines := []string{fmt.Sprintf("  batches: %d, samples: %d", r.GetBatches(), r.GetSamples())}
 	for _, s := range r.GetSummaries() {
 		lines = append(lines, fmt.Sprintf("  %q: count %d, min %v, max %v, sum %v", s.GetName(), s.GetCount(), s.GetMin(), s.GetMax(), s.GetSum()))
 	}
@@ -1312,14 +1329,14 @@ func (s *script) PushMetrics(stream pushStream) error {
 }
 
 func (s *script) readAll(stream pushStream) error {
-	if err := s.read(stream, math.MaxInt); !errors.Is(err, io.EOF) {
+	if err := s.read(stream, math.MaxInt64); !errors.Is(err, io.EOF) {
 		return err
 	}
 	return stream.SendAndClose(s.answer)
 }
 
 // read reads n batches, or until an error, which is io.EOF at the half-close.
-func (s *script) read(stream pushStream, n int) error {
+func (s *script) read(stream pushStream, n int64) error {
 	for range n {
 		req, err := stream.Recv()
 		s.mu.Lock()
@@ -1446,9 +1463,9 @@ func ofContext(c codes.Code) string {
 }
 
 // mustHaveDrawn wants no more batches to have been drawn than that.
-func (s *script) mustHaveDrawn(drawn, most int) {
+func (s *script) mustHaveDrawn(drawn *atomic.Int64, most int64) {
 	s.T().Helper()
-	if drawn > most {
+	if drawn := drawn.Load(); drawn > most {
 		s.Fatalf("%s\nIt has drawn %d batches. Want %d at most: there is nobody who takes them.", s.returned(), drawn, most)
 	}
 }

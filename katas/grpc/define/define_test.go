@@ -69,7 +69,11 @@ func sameMethod(r *rule.R, old *file, was protoreflect.MethodDescriptor, f *file
 	case is == nil:
 		r.Errorf("%s has no method %s in pods.proto; in before.proto it has.", was.Parent().Name(), was.Name())
 	case signature(is) != signature(was):
-		r.Errorf("%s\n\nis called by clients that have\n\n%s", f.at(is), old.at(was))
+		why := ""
+		if direction(is) != direction(was) {
+			why = fmt.Sprintf("\n\nThis one streams %s; theirs streams %s.", direction(is), direction(was))
+		}
+		r.Errorf("%s\n\nis called by clients that have\n\n%s%s", f.at(is), old.at(was), why)
 	}
 }
 
@@ -523,8 +527,27 @@ type file struct {
 // before returns what clients in the field were made from.
 func before(r *rule.R) *file {
 	r.T().Helper()
-	return compile(r, "before.proto", beforeProto)
+	f := compile(r, "before.proto", beforeProto)
+	var fields []string
+	for m := range all(f.Messages()) {
+		for fd := range all(m.Fields()) {
+			fields = append(fields, fmt.Sprintf("  %s: %s %s = %d", m.Name(), typeOf(fd), fd.Name(), fd.Number()))
+		}
+	}
+	slices.Sort(fields)
+	if got := strings.Join(fields, "\n"); got != lastYear || f.Services().ByName("PodService") == nil {
+		r.Fatalf("before.proto has been changed. Clients in the field go on speaking what it was:\nwrite pods.proto, and bring back before.proto (git restore, or by hand). Its fields are\n\n%s\n\nand were\n\n%s", got, lastYear)
+	}
+	return f
 }
+
+// lastYear is what the fields of before.proto are, sorted.
+const lastYear = `  ListPodsRequest: string namespace = 1
+  ListPodsResponse: repeated Pod pods = 1
+  Pod: int32 replicas = 4
+  Pod: string name = 1
+  Pod: string namespace = 2
+  Pod: string status = 3`
 
 // pods returns what the learner wrote, if it is more than nothing.
 func pods(r *rule.R) *file {
@@ -535,6 +558,9 @@ func pods(r *rule.R) *file {
 	}
 	return f
 }
+
+// timestampFile declares google.protobuf.Timestamp.
+const timestampFile = "google/protobuf/timestamp.proto"
 
 // mostErrors is how many errors of the compiler are told.
 const mostErrors = 3
@@ -574,6 +600,9 @@ func compile(r *rule.R, name, text string) *file {
 		more := ""
 		if n > mostErrors {
 			more = fmt.Sprintf("\n\nAnd %d more.", n-mostErrors)
+		}
+		if strings.Contains(strings.Join(faults, ""), "google.protobuf.Timestamp") && !strings.Contains(text, timestampFile) {
+			more += fmt.Sprintf("\n\nTimestamp is imported:\n\n  import %q;", timestampFile)
 		}
 		r.Fatalf("%s does not compile:\n\n%s%s", name, strings.Join(faults[:min(n, mostErrors)], "\n\n"), more)
 	}
@@ -671,7 +700,11 @@ func values(r *rule.R, f *file, e protoreflect.EnumDescriptor, want ...string) {
 			found = found || name == w || strings.HasSuffix(name, "_"+w)
 		}
 		if !found {
-			r.Errorf("%s\n\nhas no value for %s.", f.at(e), w)
+			var names []string
+			for v := range all(e.Values()) {
+				names = append(names, string(v.Name()))
+			}
+			r.Errorf("%s\n\nhas no value for %s, %s_%s. Its values are\n%s.", f.at(e), w, upperSnake(string(e.Name())), w, strings.Join(names, ", "))
 		}
 	}
 }

@@ -353,6 +353,88 @@ func TestBetween(t *testing.T) {
 	}
 }
 
+// Who comes while somebody puts, without a pause (etcd, watch).
+func TestComeBetween(t *testing.T) {
+	bubble.Run(t, 10, func(b *bubble.B) {
+		const there, come, writers = 100, 20, 8
+		w := start(b, 1<<12)
+		for i := range there {
+			w.quietly(pod("shop", fmt.Sprint("web-", i), "n1"))
+		}
+		var over atomic.Bool
+		var busy sync.WaitGroup
+		for i := range writers {
+			busy.Go(func() {
+				p := pod("shop", fmt.Sprint("busy-", i), "n1")
+				for !over.Load() {
+					w.quietly(p)
+					if runtime.GOMAXPROCS(0) == 1 {
+						runtime.Gosched() // else each has ten milliseconds for itself
+					}
+				}
+			})
+		}
+		for range come { // one after the other: many at once are rule 19's
+			e := w.listen()
+			<-e.heard
+			e.cancel()
+			if <-e.over; e.gap > 0 {
+				over.Store(true)
+				busy.Wait()
+				w.Fatalf("%d goroutines Put, one Put after the other. Somebody watches meanwhile, gets a\nsnapshot, SYNCED with version %d, and then version %d. Want version %d:\nwhat is put between the look at the pods and the first change that is heard\nof is lost for ever.", writers, e.synced, e.gap, e.synced+1)
+			}
+		}
+		over.Store(true)
+		busy.Wait()
+	})
+}
+
+// ear is a stream without a network. It listens for the first change.
+type ear struct {
+	grpc.ServerStream
+	w      *world
+	ctx    context.Context
+	cancel context.CancelFunc
+	heard  chan struct{} // closed at the first change, or when the call is over
+	over   chan struct{} // closed when the call is
+
+	once   sync.Once
+	synced int64 // the version of SYNCED
+	gap    int64 // that of the first change, if it is not the next one
+}
+
+// listen has WatchPods called, from version 0.
+func (w *world) listen() *ear {
+	e := &ear{w: w, heard: make(chan struct{}), over: make(chan struct{}), synced: -1}
+	e.ctx, e.cancel = context.WithCancel(w.Context())
+	w.Go("WatchPods", func() error {
+		defer close(e.over)
+		defer e.once.Do(func() { close(e.heard) })
+		w.s.WatchPods(&podsv1.WatchPodsRequest{}, e) // who was too slow has an error, and no gap
+		return nil
+	})
+	return e
+}
+
+func (e *ear) Context() context.Context { return e.ctx }
+
+func (e *ear) Send(m *podsv1.WatchPodsResponse) error {
+	e.w.Worked()
+	v := m.GetVersion()
+	switch {
+	case m.GetType() == synced:
+		e.synced = v
+	case e.synced >= 0:
+		e.once.Do(func() {
+			if v != e.synced+1 {
+				e.gap = v
+			}
+			close(e.heard)
+		})
+	}
+	return nil
+}
+
 // As many events as may wait (etcd-io/etcd#17529).
 func TestLimit(t *testing.T) {
 	for _, n := range []int{1, 3, limit} {
@@ -843,6 +925,16 @@ func TestMany(t *testing.T) {
 						w.s.Delete("shop", name)
 					}
 					w.Worked()
+				}
+			})
+		}
+		for range watchers { // they come and go at one time, and somebody counts them
+			busy.Go(func() {
+				for range 5 {
+					e := w.listen()
+					w.s.Watchers()
+					e.cancel()
+					<-e.over
 				}
 			})
 		}

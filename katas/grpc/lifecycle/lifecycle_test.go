@@ -288,32 +288,35 @@ func TestVanished(t *testing.T) {
 			w.mustGoOn("nothing happens on it, but its client is there")
 		})
 	})
-	t.Run("gone", func(t *testing.T) {
-		bubble.Run(t, 8, func(b *bubble.B) {
-			const limit = 2 * time.Minute
-			var gone atomic.Int64 // when, as a time.Duration; 0: it is not
-			s := start(b, grace, handlers{"stays": func(ctx context.Context, send func()) error {
-				send()
-				<-ctx.Done()
-				gone.Store(int64(b.Elapsed()))
-				return status.FromContextError(ctx.Err()).Err()
-			}})
-			s.dial("ann").watch("stays")
-			s.pass(5 * time.Minute)
-			cut := b.Elapsed()
-			s.link.Cut()
-			s.pass(limit)
-			if gone.Load() > 0 {
-				return
-			}
-			s.pass(3 * time.Hour)
-			text := "was still not done three hours later"
-			if at := time.Duration(gone.Load()); at > 0 {
-				text = fmt.Sprintf("was done %v later", at-cut)
-			}
-			s.Fatalf("%s\nThe client of a call vanished at %v. The context of its handler\n%s. Want it done within %v", s.title(), cut, text, limit)
+	// When it goes, in the server's rhythm of asking, must not matter.
+	for _, after := range []time.Duration{time.Second, 70 * time.Second, 5 * time.Minute} {
+		t.Run(fmt.Sprintf("gone after %v", after), func(t *testing.T) {
+			bubble.Run(t, 8, func(b *bubble.B) {
+				const limit = 2 * time.Minute
+				var gone atomic.Int64 // when, as a time.Duration; 0: it is not
+				s := start(b, grace, handlers{"stays": func(ctx context.Context, send func()) error {
+					send()
+					<-ctx.Done()
+					gone.Store(int64(b.Elapsed()))
+					return status.FromContextError(ctx.Err()).Err()
+				}})
+				s.dial("ann").watch("stays")
+				s.pass(after)
+				cut := b.Elapsed()
+				s.link.Cut()
+				s.pass(limit)
+				if gone.Load() > 0 {
+					return
+				}
+				s.pass(3 * time.Hour)
+				text := "was still not done three hours later"
+				if at := time.Duration(gone.Load()); at > 0 {
+					text = fmt.Sprintf("was done %v later", at-cut)
+				}
+				s.Fatalf("%s\nThe client of a call vanished at %v. The context of its handler\n%s. Want it done within %v", s.title(), cut, text, limit)
+			})
 		})
-	})
+	}
 }
 
 // Connections without a call, and without a word (grpc-go, ConnectionTimeout).
@@ -511,6 +514,19 @@ func TestNothingLeft(t *testing.T) {
 			c.cc.Close()
 			s.stop()
 			s.mustReturn(20*time.Second, 20*time.Second, nil)
+			s.mustHaveLogged(1)
+		})
+	})
+	t.Run("a log that is slow", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			s := prepare(b, grace, handlers{"work": takes(10 * time.Second)})
+			s.log.slow = 2 * time.Second
+			s.begin(b.Context())
+			s.mustServe()
+			s.dial("ann").get("work")
+			s.link.Note("each line of Log takes 2 s to write")
+			s.stop()
+			s.mustReturn(10*time.Second, 12*time.Second+close5, nil)
 			s.mustHaveLogged(1)
 		})
 	})
@@ -830,6 +846,10 @@ func (s *server) mustLogPanic() {
 		if strings.Contains(r.attrs["stack"], here) {
 			return
 		}
+		if r.attrs["stack"] == "" {
+			text = "The line with that as \"panic\" has no \"stack\"."
+			continue
+		}
 		text = fmt.Sprintf("The line with that as \"panic\" has this as \"stack\":\n%s\nWant the handler in it, which is in %s.", cut(r.attrs["stack"], 1000), here)
 	}
 	s.Fatalf("%s\nA handler panicked with %q.\n%s", s.title(), secret, text)
@@ -1052,13 +1072,12 @@ func (w *healthWatch) mustHave(want healthv1.HealthCheckResponse_ServingStatus) 
 	}
 	said := "nothing"
 	if o.heard > 0 {
-		said = "lastly " + o.last.String()
+		said = o.last.String()
 	}
-	text := ""
 	if o.done {
-		text = fmt.Sprintf("\nThe call ended at %v: %s", o.at, grpctest.Status(o.err))
+		w.s.Fatalf("%s\nHealth/Watch of the service %q was cut off at %v, before %v came:\n%s\nThe last that it said was %s. Grace is not over: want no call cut off yet", w.s.title(), w.service, o.at, want, grpctest.Status(o.err), said)
 	}
-	w.s.Fatalf("%s\nHealth/Watch of the service %q has said %s by %v\nwant %v%s", w.s.title(), w.service, said, w.s.Elapsed(), want, text)
+	w.s.Fatalf("%s\nThe last that Health/Watch of the service %q has said by %v is %s\nwant %v", w.s.title(), w.service, w.s.Elapsed(), said, want)
 }
 
 // reflect asks one question of the reflection service.
@@ -1121,8 +1140,9 @@ func cut(text string, n int) string {
 // recorder is a slog.Handler that keeps what was logged.
 type recorder struct {
 	b     *bubble.B
-	attrs []slog.Attr // of With
-	to    *recorder   // that keeps, if it is another
+	slow  time.Duration // how long it takes to write a line
+	attrs []slog.Attr   // of With
+	to    *recorder     // that keeps, if it is another
 
 	mu      sync.Mutex
 	records []record
@@ -1148,6 +1168,9 @@ func (r *recorder) Handle(_ context.Context, rec slog.Record) error {
 	root := r
 	if r.to != nil {
 		root = r.to
+	}
+	if root.slow > 0 {
+		<-time.After(root.slow)
 	}
 	line.at = root.b.Elapsed()
 	root.mu.Lock()

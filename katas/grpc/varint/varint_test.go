@@ -310,8 +310,8 @@ func TestBytes(t *testing.T) {
 	}
 	r.Do(fields.call(msg, 0), func() { _ = append(f.Bytes, 0xff) })
 	if string(msg) != "\x0a\x03Web\x18\x01" {
-		r.Fatalf("ParseField(msg, 0x0) returned Bytes %q; an append of one byte to them overwrote\nwhat follows in msg: want Bytes that end where their capacity does\n\n%s",
-			"web", wire.Diff(msg, wire.Protobuf([]byte("\x0a\x03Web\x18\x01"))))
+		r.Fatalf("ParseField(msg, 0x0) returned Bytes %q, of which the test made %q; then an append\nof one byte to them overwrote what follows in msg: want Bytes that end where their\ncapacity does\n\n%s",
+			"web", "Web", wire.Diff(msg, wire.Protobuf([]byte("\x0a\x03Web\x18\x01"))))
 	}
 }
 
@@ -479,7 +479,7 @@ type reader[T any] struct {
 
 var (
 	varints = reader[uint64]{"Parse", varint.Parse, varintText, func(a, b uint64) bool { return a == b }, showVarint}
-	tags    = reader[varint.Tag]{"ParseTag", varint.ParseTag, tagText, func(a, b varint.Tag) bool { return a == b }, showVarint}
+	tags    = reader[varint.Tag]{"ParseTag", varint.ParseTag, tagText, func(a, b varint.Tag) bool { return a == b }, showTag}
 	fields  = reader[varint.Field]{"ParseField", varint.ParseField, fieldText, sameField, show}
 )
 
@@ -655,11 +655,12 @@ func mustFold(r *rule.R, v int64, u uint64) {
 	var back int64
 	r.Do(func() string { return fmt.Sprintf("ZigZag(%d)", v) }, func() { zig = varint.ZigZag(v) })
 	if zig != u {
-		r.Fatalf("ZigZag(%d) = %d\nwant %s%d", v, zig, indent(fmt.Sprintf("ZigZag(%d) = ", v)), u)
+		r.Fatalf("ZigZag(%d) = %s\nwant %s%s", v, varintText(zig), indent(fmt.Sprintf("ZigZag(%d) = ", v)), varintText(u))
 	}
 	r.Do(func() string { return fmt.Sprintf("UnZigZag(%d)", u) }, func() { back = varint.UnZigZag(u) })
 	if back != v {
-		r.Fatalf("UnZigZag(%d) = %d\nwant %s%d", u, back, indent(fmt.Sprintf("UnZigZag(%d) = ", u)), v)
+		call := fmt.Sprintf("UnZigZag(%s) = ", varintText(u))
+		r.Fatalf("%s%d\nwant %s%d", call, back, indent(call), v)
 	}
 }
 
@@ -767,7 +768,35 @@ func show(msg []byte, off int) string {
 	if len(msg) == 0 {
 		return "msg is empty"
 	}
-	return wire.Protobuf(msg).Dump(wire.Mark{Off: off, Note: "it begins here"})
+	d := wire.Protobuf(msg)
+	begins := func(f wire.Field) bool { return f.Off == off }
+	if off < len(msg) && !slices.ContainsFunc(d.Fields, begins) {
+		d = from(msg, off)
+	}
+	return d.Dump(wire.Mark{Off: off, Note: "it begins here"})
+}
+
+// from explains msg from off on, where no field of the whole message begins.
+func from(msg []byte, off int) wire.Dissection {
+	d := wire.Protobuf(msg[off:])
+	d.Msg = msg
+	for i := range d.Fields {
+		d.Fields[i].Off += off
+	}
+	for i := range d.Faults {
+		d.Faults[i].Off += off
+	}
+	d.Fields = slices.Insert(d.Fields, 0, wire.Field{Off: 0, Len: off, Text: "is not read"})
+	return d
+}
+
+// showTag is showVarint, with what the varint says of a field.
+func showTag(msg []byte, off int) string {
+	v, _, errs := oracleVarint(msg, off)
+	if errs != nil {
+		return showVarint(msg, off)
+	}
+	return fmt.Sprintf("%s\nThe varint is %d << 3 | %d.", showVarint(msg, off), v>>3, v&7)
 }
 
 // showVarint lists msg with the bytes of the varint at off, each by itself.

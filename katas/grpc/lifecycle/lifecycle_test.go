@@ -681,6 +681,7 @@ type server struct {
 	over     chan struct{} // closed when Serve is over
 	returned time.Duration // when that was
 	left     int64         // handlers that were at work then
+	logged   int           // calls in the log then
 }
 
 // prepare makes what Serve needs.
@@ -709,6 +710,7 @@ func (s *server) begin(ctx context.Context) {
 		err := lifecycle.Serve(ctx, s.ln, config)
 		s.left = s.pods.began.Load() - s.pods.ended.Load()
 		s.returned = s.Elapsed()
+		s.logged = len(s.log.calls())
 		s.link.Note("Serve returns %s", errName(err))
 		return err
 	})
@@ -815,8 +817,8 @@ func (s *server) mustReturn(from, to time.Duration, want error) {
 // mustHaveLogged wants so many calls in the log, now that Serve has returned.
 func (s *server) mustHaveLogged(calls int) {
 	s.T().Helper()
-	if n := len(s.log.calls()); n != calls {
-		s.Fatalf("%s\nhas returned, and the lines with a \"code\" in the log are %d\nwant %d: one for each call, also for those that were cut off", s.title(), n, calls)
+	if n := s.logged; n != calls {
+		s.Fatalf("%s\nreturned, and the lines with a \"code\" in the log were %d then\nwant %d: one for each call, also for those that were cut off", s.title(), n, calls)
 	}
 }
 

@@ -1648,8 +1648,7 @@ func (s *script) watch(namespace string, version int64, each func(*podsv1.WatchP
 
 func (s *script) watchWith(ctx context.Context, namespace string, version int64, each func(*podsv1.WatchPodsResponse) error) {
 	s.T().Helper()
-	ctx, s.cancel = context.WithCancel(ctx)
-	defer s.cancel()
+	ctx, s.cancel = context.WithCancel(ctx) // s.Context ends with the test, not with Watch: see mustHaveLeft
 	s.call = fmt.Sprintf("Watch(ctx, client, %q, %d, each)", namespace, version)
 	s.Go(s.call, func() error {
 		s.last, s.err = watch.Watch(ctx, s.client, namespace, version, func(e *podsv1.WatchPodsResponse) error {

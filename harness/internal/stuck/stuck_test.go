@@ -52,6 +52,9 @@ func TestParse(t *testing.T) {
 			t.Errorf("%v is at %s, named %s; want %s, %s", c, c.Place(), c.Name(), want.place, want.name)
 		}
 	}
+	if got := (Call{File: "/src/netkata/katas/tcp/serve/serve.go", Line: 1}).Place(); got != "katas/tcp/serve/serve.go" {
+		t.Errorf("a call without a line is at %s", got)
+	}
 }
 
 // The real thing: the caller comes first.

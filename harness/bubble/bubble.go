@@ -30,6 +30,10 @@
 // So a test must not need the clock to move on (a deadline, a Sleep) while the
 // learner's code may rightly hold a lock: let whoever it writes to read first.
 //
+// A test does not wait for nothing, as in <-time.After(0): where two goroutines do
+// at once, and Go runs on two cores, the race detector of Go 1.26 crashes. Inside
+// of a bubble, both run their timers in one context of its, which has no lock.
+//
 // Inside, t.Context, t.Run, t.Parallel and t.Deadline of the test outside are
 // out of bounds: there are b.Context and b.Cleanup.
 package bubble

@@ -1718,7 +1718,7 @@ func (s *stage) moody() dialler {
 	mood := rand.New(rand.NewPCG(s.d.Uint64(), s.d.Uint64()))
 	return func(ctx context.Context) (net.Conn, error) {
 		mu.Lock()
-		took, how := time.Duration(mood.IntN(20))*time.Millisecond, s.connect
+		took, how := time.Duration(1+mood.IntN(20))*time.Millisecond, s.connect
 		if mood.IntN(6) == 0 {
 			how = s.refused
 		}
@@ -2209,7 +2209,7 @@ type holders struct {
 // comeAndGo is the life of one of them, who says what is wrong.
 func (h *holders) comeAndGo(me int, plan *rand.Rand) error {
 	for range 15 {
-		<-time.After(time.Duration(plan.IntN(10)) * time.Millisecond)
+		<-time.After(time.Duration(1+plan.IntN(10)) * time.Millisecond)
 		ctx, cancel := h.Context(), func() {}
 		if plan.IntN(3) > 0 {
 			ctx, cancel = context.WithTimeout(ctx, time.Duration(plan.IntN(50))*time.Millisecond)
@@ -2261,7 +2261,7 @@ func (h *holders) questions(me int, conn net.Conn, plan *rand.Rand) (good bool, 
 			question = "bye, " + question
 		}
 		fmt.Fprint(conn, question)
-		<-time.After(time.Duration(plan.IntN(3)) * time.Millisecond)
+		<-time.After(time.Duration(1+plan.IntN(3)) * time.Millisecond)
 		line, err := readLine(conn)
 		if err == nil && line != "re "+question {
 			return false, fmt.Errorf("borrower %d asked  %q\nand was answered %q", me, question, line)

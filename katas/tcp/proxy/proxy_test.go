@@ -1320,7 +1320,7 @@ func (e *end) Read(p []byte) (int, error) {
 	e.reading.Add(1)
 	defer e.reading.Add(-1)
 	n, err := e.Conn.Read(p)
-	if errors.Is(err, net.ErrClosed) {
+	if e.lag > 0 && errors.Is(err, net.ErrClosed) {
 		<-time.After(e.lag)
 	}
 	for e.joined && err == nil && n < len(p) {

@@ -131,7 +131,7 @@ func TestLargeBefore(t *testing.T) {
 	r := rule.New(t, 1)
 	for range 2 {
 		r.Do(func() string { return "Sum(10)" }, func() {
-			for range 4 {
+			for range 2 {
 				large := make([]byte, 300<<20)
 				work()
 				runtime.KeepAlive(large)

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -86,7 +87,7 @@ func TestStart(t *testing.T) {
 	})
 }
 
-// Messages that must not come (gRPC, status codes).
+// Messages that must not come first (gRPC, status codes).
 func TestRefused(t *testing.T) {
 	known := "known"
 	for _, tt := range []struct {
@@ -126,29 +127,6 @@ func TestRefused(t *testing.T) {
 			ann.mustEnd(codes.NotFound, "the zero Server has no programs")
 		})
 	})
-	for _, tt := range []struct {
-		why string
-		do  func(s *session)
-	}{
-		{"Start comes twice", func(s *session) { s.send(&shellv1.Start{Program: s.program}) }},
-		{"a message without an event comes later", func(s *session) { s.message(&shellv1.RunRequest{}) }},
-	} {
-		t.Run(tt.why, func(t *testing.T) {
-			bubble.Run(t, 2, func(b *bubble.B) {
-				w := start(b)
-				ann, p := w.session("ann")
-				ann.input("a")
-				p.mustRead("a")
-				tt.do(ann)
-				p.mustBeTold(tt.why)
-				p.end(0)
-				ann.mustEnd(codes.InvalidArgument, tt.why)
-				if p.begun > 1 {
-					w.Errorf("%s, and the program was run %d times. Want once.", tt.why, p.begun)
-				}
-			})
-		})
-	}
 }
 
 // What the client sends (io, Reader).
@@ -158,7 +136,7 @@ func TestInput(t *testing.T) {
 			w := start(b)
 			ann, p := w.session("ann")
 			for range 4 {
-				text := w.d.Text(w.d.Between(2, 60))
+				text := w.phrase()
 				ann.input(text)
 				p.mustRead(text)
 				<-time.After(time.Minute)
@@ -174,7 +152,7 @@ func TestInput(t *testing.T) {
 			ann, p := w.session("ann")
 			var all strings.Builder
 			for range 5 {
-				text := w.d.Text(w.d.Between(10, 60))
+				text := w.phrase()
 				ann.input(text)
 				all.WriteString(text)
 			}
@@ -188,7 +166,7 @@ func TestInput(t *testing.T) {
 		bubble.Run(t, 3, func(b *bubble.B) {
 			w := start(b)
 			ann, p := w.session("ann")
-			text := w.d.Text(3*shell.MaxChunk + w.d.Between(1, 999))
+			text := w.count(3*shell.MaxChunk + w.d.Between(1, 999))
 			w.Go("the client", func() error { ann.input(text); return nil })
 			p.mustRead(text)
 		})
@@ -211,7 +189,7 @@ func TestInput(t *testing.T) {
 		bubble.Run(t, 3, func(b *bubble.B) {
 			w := start(b)
 			ann, p := w.session("ann")
-			text := w.d.Text(40)
+			text := w.phrase()
 			ann.input(text)
 			ann.halfClose()
 			p.mustRead(text)
@@ -219,7 +197,7 @@ func TestInput(t *testing.T) {
 			p.mustReadEnd()
 			<-time.After(time.Hour)
 			if err := p.ctx.Err(); err != nil {
-				w.Errorf("The client has half-closed, and still reads. The program's context is done (%v). Want it to go on.", err)
+				w.Errorf("The client has half-closed, and still reads. The program's context is done (%v).\nWant it to go on.", err)
 			}
 		})
 	})
@@ -231,7 +209,7 @@ func TestOutput(t *testing.T) {
 		w := start(b)
 		ann, p := w.session("ann")
 		for _, kind := range []string{stdout, stderr, stdout} {
-			text := w.d.Text(w.d.Between(1, 60))
+			text := w.phrase()
 			p.writes(kind, text)
 			ann.mustHear(event{kind, text})
 			<-time.After(time.Minute)
@@ -240,7 +218,7 @@ func TestOutput(t *testing.T) {
 		ann.halfClose()
 		var want []event
 		for _, kind := range []string{stdout, stderr, stderr, stdout, stderr} {
-			text := w.d.Text(9)
+			text := w.phrase()
 			p.writes(kind, text)
 			want = append(want, event{kind, text})
 		}
@@ -262,12 +240,12 @@ func TestChunk(t *testing.T) {
 				if n == 0 {
 					n = w.d.Between(100_000, 250_000)
 				}
-				text := w.d.Text(n)
+				text := w.count(n)
 				p.writes(stderr, text)
 				ann.mustHear(event{stderr, text})
 				for _, res := range ann.got {
 					if got := len(res.GetStderr()); got > shell.MaxChunk {
-						w.Fatalf("The program has written %d bytes to Stderr, in one Write. A message with %d of them came.\nWant MaxChunk, %d, at most.", n, got, shell.MaxChunk)
+						w.Fatalf("The program has written %d bytes to Stderr, in one Write.\nA message with %d of them came.\nWant MaxChunk, %d, at most.", n, got, shell.MaxChunk)
 					}
 				}
 			})
@@ -323,7 +301,7 @@ func TestKept(t *testing.T) {
 		var want []event
 		buf := make([]byte, 12)
 		for range 3 {
-			text := w.d.Text(len(buf))
+			text := w.count(len(buf))
 			copy(buf, text)
 			p.writesBytes(stdout, buf)
 			want = append(want, event{stdout, text})
@@ -343,7 +321,7 @@ func TestExit(t *testing.T) {
 			ann := w.call("ann")
 			ann.send(&shellv1.Start{Program: "known"})
 			p.mustHaveBegun(ann)
-			text, last := w.d.Text(5*shell.MaxChunk+w.d.Between(1, 99)), w.d.Word()
+			text, last := w.count(5*shell.MaxChunk+w.d.Between(1, 99)), w.d.Word()
 			p.do("writes much, and returns 3", func() {
 				io.WriteString(p.t.Stdout, text)
 				io.WriteString(p.t.Stderr, last)
@@ -385,7 +363,7 @@ func TestFull(t *testing.T) {
 		bubble.Run(t, 9, func(b *bubble.B) {
 			w := start(b, grpc.StaticStreamWindowSize(64<<10), grpc.StaticConnWindowSize(64<<10))
 			ann, p := w.session("ann")
-			text := w.d.Text(total)
+			text := w.count(total)
 			sending := w.Go("the client", func() error {
 				for at := 0; at < total; at += shell.MaxChunk {
 					ann.input(text[at : at+shell.MaxChunk])
@@ -393,9 +371,7 @@ func TestFull(t *testing.T) {
 				return nil
 			})
 			w.Wait()
-			if got := w.eye("ann").read(); got > ahead {
-				w.Fatalf("The client has %d KiB of input. The program reads none of it, and the server has received\n%d KiB. Want %d KiB at most: what nobody reads stays with the client.", total>>10, got>>10, ahead>>10)
-			}
+			w.mustBeHeldUp(ann, total, shell.MaxChunk)
 			word := w.d.Word()
 			p.writes(stdout, word)
 			ann.mustHear(event{stdout, word})
@@ -403,11 +379,28 @@ func TestFull(t *testing.T) {
 			sending.Wait()
 		})
 	})
+	t.Run("a program that does not read, and large messages", func(t *testing.T) {
+		bubble.Run(t, 9, func(b *bubble.B) {
+			const large, many = 256 << 10, 12
+			w := start(b, grpc.StaticStreamWindowSize(64<<10), grpc.StaticConnWindowSize(64<<10))
+			ann, p := w.session("ann")
+			text := w.count(large)
+			w.Go("the client", func() error {
+				for range many {
+					ann.input(text)
+				}
+				return nil
+			})
+			w.mustBeHeldUp(ann, many*large, large)
+			p.end(9)
+			ann.mustExit(9)
+		})
+	})
 	t.Run("a program that ends, and has read nothing", func(t *testing.T) {
 		bubble.Run(t, 9, func(b *bubble.B) {
 			w := start(b, grpc.StaticStreamWindowSize(64<<10), grpc.StaticConnWindowSize(64<<10))
 			ann, p := w.session("ann")
-			text := w.d.Text(shell.MaxChunk)
+			text := w.count(shell.MaxChunk)
 			w.Go("the client", func() error {
 				for range 32 {
 					ann.input(text)
@@ -422,11 +415,8 @@ func TestFull(t *testing.T) {
 	t.Run("a client that does not read", func(t *testing.T) {
 		bubble.Run(t, 9, func(b *bubble.B) {
 			w := start(b)
-			p := w.puppets("known")[0]
-			ann := w.call("ann", grpc.WithStaticStreamWindowSize(64<<10), grpc.WithStaticConnWindowSize(64<<10))
-			ann.send(&shellv1.Start{Program: "known"})
-			p.mustHaveBegun(ann)
-			text := w.d.Text(total)
+			ann, p := w.deaf("ann")
+			text := w.count(total)
 			var mu sync.Mutex
 			written := 0
 			p.do("writes much", func() {
@@ -452,8 +442,18 @@ func TestFull(t *testing.T) {
 	})
 }
 
-// ahead is how much may be received that nobody has read yet, in bytes.
+// ahead is how much may be received that nobody has read yet, in bytes: that,
+// and one message more.
 const ahead = 512 << 10
+
+// mustBeHeldUp wants the server to have received little of what the client has,
+// in messages of that size.
+func (w *world) mustBeHeldUp(s *session, total, message int) {
+	w.T().Helper()
+	if got := w.eye(s.name).read(); got > ahead+message {
+		w.Fatalf("The client has %d KiB of input, in messages of %d KiB. The program reads none\nof it, and the server has received %d KiB. Want %d KiB at most, and one message\nmore: what nobody reads stays with the client.", total>>10, message>>10, got>>10, ahead>>10)
+	}
+}
 
 // The window's size (shell.proto, Size).
 func TestResize(t *testing.T) {
@@ -461,7 +461,7 @@ func TestResize(t *testing.T) {
 		bubble.Run(t, 10, func(b *bubble.B) {
 			w := start(b)
 			ann, p := w.session("ann")
-			p.mustHaveNoSize("There was none but that in Start.")
+			p.mustHaveNoSize("The client has sent no size but the one in Start.")
 			for range 3 {
 				rows, columns := w.d.Between(1, 99), w.d.Between(1, 300)
 				got := make(chan *shellv1.Size, 1)
@@ -478,7 +478,7 @@ func TestResize(t *testing.T) {
 				case size := <-got:
 					p.mustBeSize(size, rows, columns, "The program waited for a size when the client sent it.")
 				default:
-					w.Fatalf("The client sent the size %d×%d, and the program, which waits for one, has not got it.\n\n%s", rows, columns, w.Waiting())
+					w.Fatalf("The client sent the size %d×%d. The program waits for one, and has not got it.\n\n%s", rows, columns, w.Waiting())
 				}
 			}
 		})
@@ -498,6 +498,19 @@ func TestResize(t *testing.T) {
 			}
 		})
 	})
+	t.Run("for one that takes each while more come", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			f := newFlood(b)
+			run := b.Go("Run(stream)", func() error { return f.server.Run(f) })
+			b.Wait()
+			if f.last.Load() != lastRows {
+				b.Fatalf("While the program took one size after the other, %d came. It has got %d of them,\nand not the last one, which has %d rows. Want that: nobody else takes them.\n\n%s", f.came, f.taken.Load(), lastRows, b.Waiting())
+			}
+			if err := run.Wait(); err != nil {
+				b.Errorf("The program has ended, and Run returned %s. Want nil.", grpctest.Status(err))
+			}
+		})
+	})
 	t.Run("for one that never looks", func(t *testing.T) {
 		bubble.Run(t, 10, func(b *bubble.B) {
 			w := start(b)
@@ -512,7 +525,18 @@ func TestResize(t *testing.T) {
 	})
 }
 
-// Clients that are gone (gRPC, cancellation).
+// wrongEvents are messages that must not come behind Start.
+var wrongEvents = []struct {
+	why, said string
+	req       func(s *session) *shellv1.RunRequest
+}{
+	{"it sends Start again", "The client has sent Start again",
+		func(s *session) *shellv1.RunRequest { return begin(s.begin) }},
+	{"it sends a message without an event", "The client has sent a message without an event",
+		func(*session) *shellv1.RunRequest { return &shellv1.RunRequest{} }},
+}
+
+// Calls that are over before the program is (gRPC, cancellation).
 func TestGone(t *testing.T) {
 	cancel := func(s *session) {
 		s.w.link.Note("ann cancels the call")
@@ -522,7 +546,7 @@ func TestGone(t *testing.T) {
 		bubble.Run(t, 11, func(b *bubble.B) {
 			w := start(b)
 			ann, p := w.session("ann")
-			text := w.d.Text(20)
+			text := w.phrase()
 			ann.input(text)
 			p.mustRead(text)
 			read := p.startRead()
@@ -570,35 +594,48 @@ func TestGone(t *testing.T) {
 	t.Run("it cancels, and has not read the output", func(t *testing.T) {
 		bubble.Run(t, 11, func(b *bubble.B) {
 			w := start(b)
-			p := w.puppets("known")[0]
-			ann := w.call("ann", grpc.WithStaticStreamWindowSize(64<<10), grpc.WithStaticConnWindowSize(64<<10))
-			ann.send(&shellv1.Start{Program: "known"})
-			p.mustHaveBegun(ann)
-			text := w.d.Text(shell.MaxChunk)
-			failed := make(chan error, 1)
-			p.do("writes until that fails", func() {
-				for range 64 {
-					if _, err := io.WriteString(p.t.Stdout, text); err != nil {
-						failed <- err
-						return
-					}
-				}
-				failed <- nil
-			})
+			ann, p := w.deaf("ann")
+			failed := p.startWrites()
 			cancel(ann)
-			w.Wait()
-			select {
-			case err := <-failed:
-				if err == nil {
-					w.Fatalf("The client has read nothing, and has cancelled. The program wrote 2 MiB, and no Write failed. Want one to fail.")
-				}
-			default:
-				w.Fatalf("The client has read nothing, and has cancelled. The program's Write still waits. Want it to fail.\n\n%s", w.Waiting())
-			}
+			p.mustStopWriting(failed, "The client has read nothing, and has cancelled")
 			p.mustBeTold("The client has cancelled")
 			w.mustWaitFor(p, ann, codes.Canceled)
 		})
 	})
+	for _, tt := range wrongEvents {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 11, func(b *bubble.B) {
+				w := start(b)
+				ann, p := w.session("ann")
+				ann.input("a")
+				p.mustRead("a")
+				read := p.startRead()
+				ann.message(tt.req(ann))
+				p.mustBeTold(tt.said + ", which ends the call with InvalidArgument")
+				p.mustHaveFailed(read, tt.said+", and had not half-closed")
+				p.mustFailToWrite(tt.said)
+				w.mustWaitFor(p, ann, codes.InvalidArgument)
+				ann.read()
+				ann.mustEnd(codes.InvalidArgument, tt.said)
+				if p.begun > 1 {
+					w.Errorf("%s, and the program was run %d times. Want once.", tt.said, p.begun)
+				}
+			})
+		})
+		t.Run(tt.why+", and it has not read the output", func(t *testing.T) {
+			bubble.Run(t, 11, func(b *bubble.B) {
+				w := start(b)
+				ann, p := w.deaf("ann")
+				failed := p.startWrites()
+				ann.message(tt.req(ann))
+				p.mustStopWriting(failed, "The client reads nothing. "+tt.said+", which ends the call")
+				p.mustBeTold(tt.said)
+				w.mustWaitFor(p, ann, codes.InvalidArgument)
+				ann.read()
+				ann.mustEnd(codes.InvalidArgument, tt.said)
+			})
+		})
+	}
 	t.Run("its deadline comes", func(t *testing.T) {
 		bubble.Run(t, 11, func(b *bubble.B) {
 			w := start(b)
@@ -656,17 +693,16 @@ func TestPanic(t *testing.T) {
 				w := start(b)
 				bob, q := w.session("bob")
 				ann, p := w.session("ann")
-				secret := w.d.Word()
 				var want []event
 				if tt.writes {
-					text := w.d.Text(20)
+					text := w.phrase()
 					p.writes(stdout, text)
 					want = append(want, event{stdout, text})
 				}
-				p.panic("rule 12: this panic, of the program that Run called, should have been recovered " + secret)
+				p.panic(ann)
 				ann.mustEnd(codes.Internal, "the program has panicked")
 				ann.mustHear(want...)
-				if text := status.Convert(ann.err).Message(); strings.Contains(text, secret) || strings.Contains(text, "goroutine ") {
+				if text := status.Convert(ann.err).Message(); strings.Contains(text, ownPanic) || strings.Contains(text, "goroutine ") {
 					w.Errorf("The program has panicked, and the client was told\n  %s\nWant neither the panic's text nor the stack there: they are for the server's log.", grpctest.Status(ann.err))
 				}
 				word := w.d.Word()
@@ -679,37 +715,32 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// The client side (io, Reader and Writer).
-func TestRun(t *testing.T) {
-	t.Run("input, output and the end", func(t *testing.T) {
+// What the client side sends (gRPC, bidirectional streaming RPC).
+func TestRunInput(t *testing.T) {
+	t.Run("as it comes", func(t *testing.T) {
 		bubble.Run(t, 13, func(b *bubble.B) {
 			s := play(b)
 			s.run()
 			s.mustHaveStarted()
-			first, out, second, errs := s.d.Word(), s.d.Text(20), s.d.Text(30), s.d.Word()
+			first, second := s.d.Word(), s.d.Word()
 			s.types(first)
 			s.mustHaveGot("The caller's Stdin has given "+quote(first)+".", first)
-			s.server.sends(event{stdout, out})
-			s.mustHaveWritten(out, "")
 			<-time.After(time.Minute)
 			s.types(second)
 			s.mustHaveGot("The caller's Stdin has given "+quote(second)+" more.", first+second)
-			s.server.sends(event{stderr, errs})
-			s.mustHaveWritten(out, errs)
 			s.mustGoOn("the program has not ended")
 			s.stdin.Close()
 			s.mustHaveHalfClosed()
 			code := s.d.Between(1, 125)
-			s.server.sends(event{stdout, "."}, event{exit, fmt.Sprint(code)})
+			s.server.sends(event{exit, fmt.Sprint(code)})
 			s.server.end(nil)
-			s.mustHaveWritten(out+".", errs)
 			s.mustReturn(code, nil)
 		})
 	})
 	t.Run("input that comes with its end", func(t *testing.T) {
 		bubble.Run(t, 13, func(b *bubble.B) {
 			s := play(b)
-			text := s.d.Text(20)
+			text := s.d.Word()
 			s.terminal.Stdin = iotest.DataErrReader(strings.NewReader(text))
 			s.run()
 			s.mustHaveStarted()
@@ -723,7 +754,7 @@ func TestRun(t *testing.T) {
 	t.Run("much input", func(t *testing.T) {
 		bubble.Run(t, 13, func(b *bubble.B) {
 			s := play(b)
-			text := s.d.Text(s.d.Between(100_000, 200_000))
+			text := count(s.d, s.d.Between(100_000, 200_000))
 			s.terminal.Stdin = strings.NewReader(text)
 			s.run()
 			s.mustHaveGot(fmt.Sprintf("The caller's Stdin has given %d bytes, and io.EOF.", len(text)), text)
@@ -749,8 +780,9 @@ func TestRun(t *testing.T) {
 				s.Wait()
 			}
 			s.mustHaveSizes(want)
+			s.link.Note("Resized is closed")
 			close(sizes)
-			s.Wait()
+			s.mustNotSpin("Resized is closed")
 			s.mustHaveSizes(want)
 			word := s.d.Word()
 			s.types(word)
@@ -759,8 +791,47 @@ func TestRun(t *testing.T) {
 			s.mustHaveHalfClosed()
 		})
 	})
-	t.Run("output while the input is not taken", func(t *testing.T) {
+	t.Run("no sizes: Resized is nil", func(t *testing.T) {
 		bubble.Run(t, 13, func(b *bubble.B) {
+			s := play(b)
+			s.terminal.Resized = nil
+			s.run()
+			s.mustHaveStarted()
+			word := s.d.Word()
+			s.types(word)
+			s.mustHaveGot("Resized is nil; Stdin has given "+quote(word)+".", word)
+			s.stdin.Close()
+			s.mustHaveHalfClosed()
+			s.server.sends(event{exit, "0"})
+			s.server.end(nil)
+			s.mustReturn(0, nil)
+		})
+	})
+}
+
+// What the client side receives (gRPC, flow control).
+func TestRunOutput(t *testing.T) {
+	t.Run("as it comes", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			s := play(b)
+			s.run()
+			s.mustHaveStarted()
+			out, errs := s.d.Word(), s.d.Word()
+			s.server.sends(event{stdout, out})
+			s.mustHaveWritten(out, "")
+			<-time.After(time.Minute)
+			s.server.sends(event{stderr, errs})
+			s.mustHaveWritten(out, errs)
+			s.stdin.Close()
+			s.mustHaveHalfClosed()
+			s.server.sends(event{stdout, "."}, event{exit, "0"})
+			s.server.end(nil)
+			s.mustHaveWritten(out+".", errs)
+			s.mustReturn(0, nil)
+		})
+	})
+	t.Run("output while the input is not taken", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
 			s := play(b, grpc.StaticStreamWindowSize(64<<10), grpc.StaticConnWindowSize(64<<10))
 			s.server.deaf = true
 			s.terminal.Stdin = io.LimitReader(&endless{}, 2<<20)
@@ -774,13 +845,13 @@ func TestRun(t *testing.T) {
 		})
 	})
 	t.Run("a Stdout that is slow", func(t *testing.T) {
-		bubble.Run(t, 13, func(b *bubble.B) {
+		bubble.Run(t, 14, func(b *bubble.B) {
 			s := play(b)
 			open := make(chan struct{})
 			s.stdout.gate = open
 			s.run()
 			s.mustHaveStarted()
-			text := s.d.Text(32 * shell.MaxChunk)
+			text := count(s.d, 32*shell.MaxChunk)
 			s.server.do(func(stream serverStream) {
 				for at := 0; at < len(text); at += shell.MaxChunk {
 					if stream.Send(response(event{stdout, text[at : at+shell.MaxChunk]})) != nil {
@@ -788,8 +859,8 @@ func TestRun(t *testing.T) {
 					}
 				}
 			})
-			if got := s.eye.read(); got > ahead {
-				s.Errorf("The server sends %d KiB. A Write to Stdout waits, and %d KiB were received.\nWant %d KiB at most: what nobody reads stays with the server.", len(text)>>10, got>>10, ahead>>10)
+			if got := s.eye.read(); got > ahead+shell.MaxChunk {
+				s.Errorf("The server sends %d KiB, in messages of %d KiB. A Write to Stdout waits, and Run\nhas received %d KiB. Want %d KiB at most, and one message more: what nobody reads\nstays with the server.", len(text)>>10, shell.MaxChunk>>10, got>>10, ahead>>10)
 			}
 			close(open)
 			s.mustHaveWritten(text, "")
@@ -812,7 +883,7 @@ func TestRunOneSender(t *testing.T) {
 		s.mustHaveStarted()
 		s.Wait()
 		if n := s.eye.most(); n > 1 {
-			s.Fatalf("Stdin gives input, and Resized gives sizes. %d goroutines were in Send, or CloseSend, on the\nclient's stream at once. Want one at a time: Send is not made for two.", n)
+			s.Fatalf("Stdin gives input, and Resized gives sizes.\n%d goroutines were in Send, or CloseSend, on the client's stream at once.\nWant one at a time: Send is not made for two.", n)
 		}
 	})
 }
@@ -851,7 +922,7 @@ func TestRunStdinWaits(t *testing.T) {
 		{"the caller cancels", func(s *script) { s.cancel() }, canceled},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			bubble.Run(t, 14, func(b *bubble.B) {
+			bubble.Run(t, 15, func(b *bubble.B) {
 				s := play(b)
 				s.run()
 				s.mustHaveStarted()
@@ -880,7 +951,7 @@ func TestRunStdinWaits(t *testing.T) {
 		})
 	}
 	t.Run("nothing else stays", func(t *testing.T) {
-		bubble.Run(t, 14, func(b *bubble.B) {
+		bubble.Run(t, 15, func(b *bubble.B) {
 			s := play(b)
 			var before int
 			for i := range 12 {
@@ -897,12 +968,12 @@ func TestRunStdinWaits(t *testing.T) {
 				}
 			}
 			if left := runtime.NumGoroutine() - before; left > 5 {
-				s.Errorf("Run has returned 12 times, and each Read of Stdin has come back since. %d goroutines more\nare there than after the first time. Want none.\n\n%s", left, s.Waiting())
+				s.Errorf("Run has returned 12 times, and each Read of Stdin has come back since.\n%d goroutines more are there than after the first time. Want none.\n\n%s", left, s.Waiting())
 			}
 		})
 	})
 	t.Run("Stdin has no end", func(t *testing.T) {
-		bubble.Run(t, 14, func(b *bubble.B) {
+		bubble.Run(t, 15, func(b *bubble.B) {
 			s := play(b)
 			s.terminal.Stdin = &endless{pause: time.Second}
 			s.run()
@@ -921,11 +992,11 @@ func TestRunFails(t *testing.T) {
 		end error
 	}{{"OK", nil}, {"Unavailable", status.Error(codes.Unavailable, "on purpose")}, {"Internal", status.Error(codes.Internal, "on purpose")}} {
 		t.Run(tt.why+", and no Exit", func(t *testing.T) {
-			bubble.Run(t, 15, func(b *bubble.B) {
+			bubble.Run(t, 16, func(b *bubble.B) {
 				s := play(b)
 				s.run()
 				s.mustHaveStarted()
-				text := s.d.Text(30)
+				text := s.d.Word()
 				s.server.sends(event{stdout, text})
 				s.server.end(tt.end)
 				s.mustHaveWritten(text, "")
@@ -938,7 +1009,7 @@ func TestRunFails(t *testing.T) {
 		})
 	}
 	t.Run("refused, while there is much input", func(t *testing.T) {
-		bubble.Run(t, 15, func(b *bubble.B) {
+		bubble.Run(t, 16, func(b *bubble.B) {
 			s := play(b)
 			s.eye.late = true
 			s.server.deaf = true
@@ -951,17 +1022,43 @@ func TestRunFails(t *testing.T) {
 		})
 	})
 	t.Run("nobody is there", func(t *testing.T) {
-		bubble.Run(t, 15, func(b *bubble.B) {
+		bubble.Run(t, 16, func(b *bubble.B) {
 			s := play(b)
 			s.link.Refuse(true)
 			s.run()
 			s.mustReturnCode(codes.Unavailable)
 		})
 	})
-	t.Run("the caller's deadline comes", func(t *testing.T) {
-		bubble.Run(t, 15, func(b *bubble.B) {
+	t.Run("Unavailable, behind Exit", func(t *testing.T) {
+		bubble.Run(t, 16, func(b *bubble.B) {
 			s := play(b)
-			ctx, stop := context.WithTimeout(s.ctx, time.Minute)
+			s.run()
+			s.mustHaveStarted()
+			s.server.sends(event{exit, "3"})
+			s.server.end(status.Error(codes.Unavailable, "on purpose"))
+			s.mustReturnCode(codes.Unavailable)
+		})
+	})
+	t.Run("the caller cancels, with a cause", func(t *testing.T) {
+		bubble.Run(t, 16, func(b *bubble.B) {
+			s := play(b)
+			ctx, cancel := context.WithCancelCause(s.ctx)
+			s.ctx = ctx
+			s.run()
+			s.mustHaveStarted()
+			cause := errors.New("the caller's own cause")
+			s.link.Note("the caller cancels, with the cause %q", cause)
+			cancel(cause)
+			s.mustBeBack()
+			if !canceled(s.err) {
+				s.Fatalf("The caller has cancelled with a cause of its own, %q.\nRun returned %d, %s\nWant the status of the call, which is Canceled.", cause, s.code, words(s.err))
+			}
+		})
+	})
+	t.Run("the caller's deadline comes", func(t *testing.T) {
+		bubble.Run(t, 16, func(b *bubble.B) {
+			s := play(b)
+			ctx, stop := context.WithTimeoutCause(s.ctx, time.Minute, errors.New("the caller's own cause"))
 			defer stop()
 			s.ctx = ctx
 			s.run()
@@ -987,7 +1084,7 @@ func TestRunOwnFailure(t *testing.T) {
 		{"Stderr", func(s *script) { s.stderr.err = errOwn }, func(s *script) { s.server.sends(event{stderr, s.d.Word()}) }},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			bubble.Run(t, 16, func(b *bubble.B) {
+			bubble.Run(t, 17, func(b *bubble.B) {
 				s := play(b)
 				tt.set(s)
 				s.link.Note("%s fails with %q", tt.why, errOwn)
@@ -999,7 +1096,7 @@ func TestRunOwnFailure(t *testing.T) {
 		})
 	}
 	t.Run("a Stdout that takes less", func(t *testing.T) {
-		bubble.Run(t, 16, func(b *bubble.B) {
+		bubble.Run(t, 17, func(b *bubble.B) {
 			s := play(b)
 			s.terminal.Stdout = writerFunc(func([]byte) (int, error) { return 0, io.ErrShortWrite })
 			s.run()
@@ -1019,20 +1116,20 @@ func cat(_ context.Context, _ *shellv1.Start, t shell.Terminal) int {
 
 // Both sides, for many at once (sync, Mutex).
 func TestMany(t *testing.T) {
-	bubble.Run(t, 17, func(b *bubble.B) {
+	bubble.Run(t, 18, func(b *bubble.B) {
 		w := start(b)
 		w.s.Programs = map[string]shell.Program{"cat": cat}
-		cc := w.link.Dial("Run")
+		cc := w.link.Dial("client")
 		var calls []*bubble.Call
 		for range 8 {
-			text := w.d.Text(w.d.Between(1, 2*shell.MaxChunk))
+			text := w.count(w.d.Between(1, 2*shell.MaxChunk))
 			calls = append(calls, w.Go("Run(ctx, client, start, terminal)", func() error {
 				return copied(b.Context(), cc, text)
 			}))
 		}
 		for _, c := range calls {
 			if err := c.Wait(); err != nil {
-				w.Errorf("8 calls of Run at once, with a program that writes to Stdout and Stderr what it reads:\n%v", err)
+				w.Errorf("8 calls of Run at once. The program writes to Stdout and Stderr what it reads:\n%v", err)
 			}
 		}
 	})
@@ -1040,7 +1137,7 @@ func TestMany(t *testing.T) {
 
 // Both sides over a real socket (net, TCPListener).
 func TestLoopback(t *testing.T) {
-	loopback.Run(t, 17, func(l *loopback.L) {
+	loopback.Run(t, 18, func(l *loopback.L) {
 		d := draw.From(l.R)
 		server := grpc.NewServer()
 		shellv1.RegisterShellServiceServer(server, &shell.Server{Programs: map[string]shell.Program{"cat": cat}})
@@ -1060,7 +1157,7 @@ func TestLoopback(t *testing.T) {
 		l.Cleanup(func() { cc.Close() })
 		ctx, stop := context.WithTimeout(l.Context(), 20*time.Second)
 		defer stop()
-		if err := copied(ctx, cc, d.Text(d.Between(200_000, 400_000))); err != nil {
+		if err := copied(ctx, cc, count(d, d.Between(200_000, 400_000))); err != nil {
 			l.Errorf("Over TCP, with a program that writes to Stdout and Stderr what it reads:\n%v", err)
 		}
 	})
@@ -1069,8 +1166,10 @@ func TestLoopback(t *testing.T) {
 // copied runs cat on that input, and says what is wrong.
 func copied(ctx context.Context, cc *grpc.ClientConn, text string) error {
 	var out, errs bytes.Buffer
+	sizes := make(chan *shellv1.Size)
+	defer close(sizes)
 	code, err := shell.Run(ctx, shellv1.NewShellServiceClient(cc), &shellv1.Start{Program: "cat"},
-		shell.Terminal{Stdin: strings.NewReader(text), Stdout: &out, Stderr: &errs})
+		shell.Terminal{Stdin: strings.NewReader(text), Stdout: &out, Stderr: &errs, Resized: sizes})
 	if want := len(text) % 100; code != want || err != nil {
 		return fmt.Errorf("Run returned %d, %s\nWant %d, nil", code, words(err), want)
 	}
@@ -1097,6 +1196,20 @@ type world struct {
 	eyes map[string]*eye // by client
 }
 
+// count returns a text that long, in which numbers are counted up, as seq does.
+func (w *world) count(size int) string { return count(w.d, size) }
+
+// phrase returns three words.
+func (w *world) phrase() string { return strings.Join(w.d.Words(3), " ") }
+
+func count(d *draw.Data, size int) string {
+	text := make([]byte, 0, size+8)
+	for n := d.Between(1000, 5000); len(text) < size; n++ {
+		text = fmt.Appendf(text, "%d ", n)
+	}
+	return string(text[:size-1]) + "."
+}
+
 func start(b *bubble.B, opts ...grpc.ServerOption) *world {
 	w := &world{B: b, d: draw.From(b.R), s: new(shell.Server), link: grpctest.New(b), ctx: b.Context(), eyes: map[string]*eye{}}
 	server := grpc.NewServer(append(opts, grpc.StreamInterceptor(w.intercept))...)
@@ -1113,12 +1226,15 @@ func (w *world) intercept(srv any, stream grpc.ServerStream, _ *grpc.StreamServe
 	w.eyes[name] = e
 	w.mu.Unlock()
 	defer func() {
-		if p := recover(); p != nil {
-			w.Errorf("Run panicked: %v", p)
+		p := recover()
+		if p != nil {
 			err = status.Error(codes.Unknown, "Run panicked")
+			if p != any(ownPanic) {
+				w.Errorf("Run panicked: %v", p)
+			}
 		}
 		e.mu.Lock()
-		e.over, e.err = true, err
+		e.over, e.err, e.panicked = true, err, p != nil
 		e.mu.Unlock()
 	}()
 	return handler(srv, &serverTap{stream, e})
@@ -1146,7 +1262,9 @@ type eye struct {
 	in, peak int // goroutines in Send
 	sent     []sent
 	received int // bytes of input or output
+	sizes    int // that were sent
 	over     bool
+	panicked bool
 	err      error // of the server's Run
 }
 
@@ -1190,6 +1308,21 @@ func (e *eye) recv(m any, recv func(m any) error) error {
 	return err
 }
 
+// tooMany is more sizes than any test gives.
+const tooMany = 1000
+
+// spins says whether too many sizes are sent, with that message.
+func (e *eye) spins(m any) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if req, ok := m.(*shellv1.RunRequest); ok {
+		if _, ok := req.GetEvent().(*shellv1.RunRequest_Resize); ok {
+			e.sizes++
+		}
+	}
+	return e.sizes > tooMany
+}
+
 // most returns how many goroutines were sending at once.
 func (e *eye) most() int {
 	e.mu.Lock()
@@ -1212,10 +1345,83 @@ func (e *eye) mustBeUnchanged(why, where string) {
 	defer e.mu.Unlock()
 	for _, s := range e.sent {
 		if !proto.Equal(s.msg, s.was) {
-			e.b.Fatalf("%s Send was called on %s with\n  %s\nand later on that message was\n  %s\nWant it never changed: who traces or counts messages may still look at it.", why, where, grpctest.Text(s.was), grpctest.Text(s.msg))
+			e.b.Fatalf("%s\nSend was called on %s with\n  %s\nand later on that message was\n  %s\nWant it never changed: who traces or counts messages may still look at it.", why, where, grpctest.Text(s.was), grpctest.Text(s.msg))
 		}
 	}
 }
+
+// lastRows is how many rows the last size of a flood has.
+const lastRows = 9999
+
+// flood is a stream of sizes as fast as they are received, and a program that
+// takes them: over a network, too few would come while it is at it.
+type flood struct {
+	grpc.ServerStream // nil
+	b                 *bubble.B
+	server            *shell.Server
+	ring              []*shellv1.RunRequest
+	came              int // as of the goroutine that receives
+	taken, last       atomic.Int64
+}
+
+func newFlood(b *bubble.B) *flood {
+	f := &flood{b: b}
+	f.server = &shell.Server{Programs: map[string]shell.Program{"flooded": f.program}}
+	for i := range 100 {
+		f.ring = append(f.ring, resize(i+1, 80))
+	}
+	return f
+}
+
+func (f *flood) program(ctx context.Context, _ *shellv1.Start, t shell.Terminal) int {
+	for f.last.Load() != lastRows {
+		select {
+		case size := <-t.Resized:
+			f.last.Store(int64(size.GetRows()))
+			f.taken.Add(1)
+		case <-ctx.Done():
+			return 1
+		}
+	}
+	return 0
+}
+
+// more says whether sizes are still to come: until both have often been at it at
+// the same time, which with one processor they never are.
+func (f *flood) more() bool {
+	if f.came%1000 != 0 {
+		return true
+	}
+	f.b.Worked()
+	return f.came < 10_000 || runtime.GOMAXPROCS(0) > 1 && f.came < 2_000_000 && f.taken.Load() < 500
+}
+
+func (f *flood) Recv() (*shellv1.RunRequest, error) {
+	f.came++
+	switch {
+	case f.came == 1:
+		return begin(&shellv1.Start{Program: "flooded"}), nil
+	case f.ring == nil:
+		<-f.b.Context().Done()
+		return nil, status.FromContextError(f.b.Context().Err()).Err()
+	case f.more():
+		return f.ring[f.came%len(f.ring)], nil
+	}
+	f.ring = nil
+	return resize(lastRows, 80), nil
+}
+
+func (f *flood) RecvMsg(m any) error {
+	req, err := f.Recv()
+	if err == nil {
+		proto.Merge(m.(proto.Message), req)
+	}
+	return err
+}
+
+func (f *flood) Context() context.Context        { return f.b.Context() }
+func (f *flood) Send(*shellv1.RunResponse) error { return nil }
+func (f *flood) SendMsg(any) error               { return nil }
 
 type serverTap struct {
 	grpc.ServerStream
@@ -1227,10 +1433,17 @@ func (t *serverTap) RecvMsg(m any) error { return t.e.recv(m, t.ServerStream.Rec
 
 type clientTap struct {
 	grpc.ClientStream
-	e *eye
+	e   *eye
+	ctx context.Context
 }
 
-func (t *clientTap) SendMsg(m any) error { return t.e.send(m, t.ClientStream.SendMsg) }
+func (t *clientTap) SendMsg(m any) error {
+	if t.e.spins(m) {
+		<-t.ctx.Done() // it would not come to an end otherwise
+		return t.ctx.Err()
+	}
+	return t.e.send(m, t.ClientStream.SendMsg)
+}
 func (t *clientTap) RecvMsg(m any) error { return t.e.recv(m, t.ClientStream.RecvMsg) }
 func (t *clientTap) CloseSend() error {
 	return t.e.send(nil, func(any) error { return t.ClientStream.CloseSend() })
@@ -1335,11 +1548,11 @@ func differ(got, want string) string {
 
 // session is one call of Run, by a client that the test plays.
 type session struct {
-	w       *world
-	name    string
-	program string
-	stream  grpc.BidiStreamingClient[shellv1.RunRequest, shellv1.RunResponse]
-	cancel  context.CancelFunc
+	w      *world
+	name   string
+	begin  *shellv1.Start
+	stream grpc.BidiStreamingClient[shellv1.RunRequest, shellv1.RunResponse]
+	cancel context.CancelFunc
 
 	mu    sync.Mutex
 	got   []*shellv1.RunResponse
@@ -1351,7 +1564,7 @@ type session struct {
 // call begins a call, and sends nothing.
 func (w *world) call(name string, opts ...grpc.DialOption) *session {
 	w.T().Helper()
-	s := &session{w: w, name: name, program: "known"}
+	s := &session{w: w, name: name}
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(metadata.AppendToOutgoingContext(w.ctx, "client", name))
 	var err error
@@ -1366,19 +1579,37 @@ func (w *world) call(name string, opts ...grpc.DialOption) *session {
 func (w *world) session(name string) (*session, *puppet) {
 	w.T().Helper()
 	s := w.call(name)
-	s.program = w.d.Word()
-	p := w.puppets(s.program)[0]
 	s.read()
-	s.send(&shellv1.Start{Program: s.program})
+	return s, s.start()
+}
+
+// deaf is session for a client who does not read what comes, and takes little.
+func (w *world) deaf(name string) (*session, *puppet) {
+	w.T().Helper()
+	s := w.call(name, grpc.WithStaticStreamWindowSize(64<<10), grpc.WithStaticConnWindowSize(64<<10))
+	return s, s.start()
+}
+
+// start starts a program of its own.
+func (s *session) start() *puppet {
+	s.w.T().Helper()
+	s.begin = &shellv1.Start{Program: s.w.d.Word(),
+		Size: &shellv1.Size{Rows: uint32(s.w.d.Between(300, 399)), Columns: uint32(s.w.d.Between(400, 499))}}
+	p := s.w.puppets(s.begin.Program)[0]
+	s.send(s.begin)
 	p.mustHaveBegun(s)
-	return s, p
+	return p
 }
 
 // message sends a message, and leaves it to Recv to say what came of it.
 func (s *session) message(req *shellv1.RunRequest) { s.stream.Send(req) }
 
 func (s *session) send(start *shellv1.Start) {
-	s.message(&shellv1.RunRequest{Event: &shellv1.RunRequest_Start{Start: start}})
+	s.message(begin(start))
+}
+
+func begin(start *shellv1.Start) *shellv1.RunRequest {
+	return &shellv1.RunRequest{Event: &shellv1.RunRequest_Start{Start: start}}
 }
 
 func (s *session) input(text string) {
@@ -1386,7 +1617,11 @@ func (s *session) input(text string) {
 }
 
 func (s *session) resize(rows, columns int) {
-	s.message(&shellv1.RunRequest{Event: &shellv1.RunRequest_Resize{Resize: &shellv1.Size{Rows: uint32(rows), Columns: uint32(columns)}}})
+	s.message(resize(rows, columns))
+}
+
+func resize(rows, columns int) *shellv1.RunRequest {
+	return &shellv1.RunRequest{Event: &shellv1.RunRequest_Resize{Resize: &shellv1.Size{Rows: uint32(rows), Columns: uint32(columns)}}}
 }
 
 func (s *session) halfClose() { s.stream.CloseSend() }
@@ -1573,10 +1808,19 @@ func (p *puppet) end(code int) {
 	p.w.Wait()
 }
 
-// panic has the program panic.
-func (p *puppet) panic(text string) {
+// ownPanic is what a program of the tests panics with.
+const ownPanic = "rule 12: this panic of a program should have been recovered"
+
+// panic has the program panic, which Run is to recover.
+func (p *puppet) panic(s *session) {
 	p.w.T().Helper()
-	p.do("panics", func() { panic(text) })
+	p.do("panics", func() { panic(ownPanic) })
+	e := p.w.eye(s.name)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.panicked {
+		p.w.Fatalf("The program has panicked, and so has Run, which called it.\nWant Run to recover: the process would end here, and every other call with it.")
+	}
 }
 
 func (p *puppet) writer(kind string) io.Writer {
@@ -1681,7 +1925,7 @@ func (p *puppet) mustRead(want string) {
 func (p *puppet) mustReadEnd() {
 	p.w.T().Helper()
 	if text, err := p.reads(); text != "" || err != io.EOF {
-		p.w.Fatalf("The client has half-closed, and the program has read all. Read of Stdin = %q, %s\nWant io.EOF.", text, words(err))
+		p.w.Fatalf("The client has half-closed, and the program has read all.\nRead of Stdin = %q, %s\nWant io.EOF.", text, words(err))
 	}
 }
 
@@ -1692,19 +1936,20 @@ func (p *puppet) mustHaveFailed(read result, why string) {
 	select {
 	case r := <-read:
 		if r.err == nil || r.err == io.EOF {
-			p.w.Fatalf("%s. Read of Stdin = %q, %s\nWant another error: that was not the end of the input, but of the call.", why, r.text, words(r.err))
+			p.w.Fatalf("%s.\nRead of Stdin = %q, %s\nWant another error: that was not the end of the input, but of the call.", why, r.text, words(r.err))
 		}
 	default:
-		p.w.Fatalf("%s. A Read of Stdin still waits at %v. Want it to fail: nothing will come.\n\n%s", why, p.w.Elapsed(), p.w.Waiting())
+		p.w.Fatalf("%s.\nA Read of Stdin still waits at %v. Want it to fail: nothing will come.\n\n%s", why, p.w.Elapsed(), p.w.Waiting())
 	}
 }
 
-// mustFailToWrite wants Write to fail, some time.
-func (p *puppet) mustFailToWrite(why string) {
+// startWrites has the program write to Stdout until that fails, 2 MiB at most, and
+// says then whether it did.
+func (p *puppet) startWrites() (failed chan bool) {
 	p.w.T().Helper()
-	failed := make(chan bool, 1)
+	failed = make(chan bool, 1)
+	buf := []byte(p.w.count(shell.MaxChunk))
 	p.do("writes until that fails", func() {
-		buf := make([]byte, shell.MaxChunk)
 		for range 64 {
 			if n, err := p.t.Stdout.Write(buf); err != nil && n < len(buf) {
 				failed <- true
@@ -1713,14 +1958,27 @@ func (p *puppet) mustFailToWrite(why string) {
 		}
 		failed <- false
 	})
+	return failed
+}
+
+// mustStopWriting wants a Write to have failed.
+func (p *puppet) mustStopWriting(failed chan bool, why string) {
+	p.w.T().Helper()
+	p.w.Wait()
 	select {
 	case ok := <-failed:
 		if !ok {
-			p.w.Fatalf("%s. The program has written 2 MiB since, and no Write failed. Want that.", why)
+			p.w.Fatalf("%s.\nThe program wrote 2 MiB, and no Write failed. Want one to fail.", why)
 		}
 	default:
-		p.w.Fatalf("%s. A Write to Stdout waits. Want it to fail.\n\n%s", why, p.w.Waiting())
+		p.w.Fatalf("%s.\nA Write to Stdout still waits. Want it to fail: the program cannot end before.\n\n%s", why, p.w.Waiting())
 	}
+}
+
+// mustFailToWrite wants Write to fail, some time.
+func (p *puppet) mustFailToWrite(why string) {
+	p.w.T().Helper()
+	p.mustStopWriting(p.startWrites(), why)
 }
 
 // mustBeTold wants the program's context to be done.
@@ -1728,7 +1986,7 @@ func (p *puppet) mustBeTold(why string) {
 	p.w.T().Helper()
 	p.w.Wait()
 	if p.ctx.Err() == nil {
-		p.w.Fatalf("%s. The program's context is not done at %v. Want it to be.\n\n%s", why, p.w.Elapsed(), p.w.Waiting())
+		p.w.Fatalf("%s.\nThe program's context is not done at %v. Want it to be.\n\n%s", why, p.w.Elapsed(), p.w.Waiting())
 	}
 }
 
@@ -1755,14 +2013,14 @@ func (p *puppet) mustHaveSize(rows, columns int, why string) {
 func (p *puppet) mustBeSize(size *shellv1.Size, rows, columns int, why string) {
 	p.w.T().Helper()
 	if int(size.GetRows()) != rows || int(size.GetColumns()) != columns {
-		p.w.Fatalf("%s The program got %s from Resized.\nWant rows:%d columns:%d", why, sizeText(size), rows, columns)
+		p.w.Fatalf("%s\nThe program got %s from Resized.\nWant rows:%d columns:%d", why, sizeText(size), rows, columns)
 	}
 }
 
 func (p *puppet) mustHaveNoSize(why string) {
 	p.w.T().Helper()
 	if size := p.size(); size != nil {
-		p.w.Fatalf("%s The program got %s from Resized. Want none.", why, sizeText(size))
+		p.w.Fatalf("%s\nThe program got %s from Resized. Want none.", why, sizeText(size))
 	}
 }
 
@@ -1779,7 +2037,7 @@ func (w *world) mustWaitFor(p *puppet, s *session, want ...codes.Code) {
 	w.T().Helper()
 	e := w.eye(s.name)
 	if over, err := e.result(); over {
-		w.Fatalf("The call is over, and the program has not returned. Run returned %s.\nWant it to wait for the program, which uses what Run has lent it.", grpctest.Status(err))
+		w.Fatalf("The call is over, and the program has not returned. Run returned\n  %s\nWant it to wait for the program, which uses what Run has lent it.", grpctest.Status(err))
 	}
 	p.end(0)
 	switch over, err := e.result(); {
@@ -1807,7 +2065,7 @@ func (w *world) mustLeaveNothing(why string, do func(s *session, p *puppet)) {
 	before := 0
 	for i := range 1 + many {
 		p := w.puppets("known")[0]
-		s := &session{w: w, name: "ann", program: "known"}
+		s := &session{w: w, name: "ann"}
 		ctx, cancel := context.WithCancel(w.ctx)
 		s.cancel = cancel
 		stream, err := shellv1.NewShellServiceClient(cc).Run(ctx)
@@ -1864,13 +2122,13 @@ func play(b *bubble.B, opts ...grpc.ServerOption) *script {
 	registrar := grpc.NewServer(opts...)
 	shellv1.RegisterShellServiceServer(registrar, s.server)
 	s.link.Serve(registrar)
-	s.client = shellv1.NewShellServiceClient(s.link.Dial("Run", grpc.WithChainStreamInterceptor(
+	s.client = shellv1.NewShellServiceClient(s.link.Dial("client", grpc.WithChainStreamInterceptor(
 		func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 			cs, err := open(ctx, desc, cc, method, opts...)
 			if err != nil {
 				return nil, err
 			}
-			return &clientTap{cs, s.eye}, nil
+			return &clientTap{cs, s.eye, ctx}, nil
 		})))
 	return s
 }
@@ -1880,9 +2138,11 @@ func (s *script) again() {
 	s.server.again()
 	s.stdin = &keyboard{text: make(chan string, 9), closed: make(chan struct{})}
 	s.stdout, s.stderr = new(screen), new(screen)
-	s.terminal = shell.Terminal{Stdin: s.stdin, Stdout: s.stdout, Stderr: s.stderr}
+	sizes := make(chan *shellv1.Size)
+	s.terminal = shell.Terminal{Stdin: s.stdin, Stdout: s.stdout, Stderr: s.stderr, Resized: sizes}
 	keys := s.stdin
 	s.Cleanup(keys.Close)
+	s.Cleanup(func() { close(sizes) }) // who waits for one then ends: that is for other tests
 }
 
 // run calls Run.
@@ -1934,7 +2194,18 @@ func (s *script) mustHaveGot(why, want string) {
 		got += string(req.GetStdin())
 	}
 	if got != want {
-		s.Fatalf("%s The server has got\n  %s\nWant\n  %s\n%s", why, quote(got), quote(want), s.fate())
+		s.Fatalf("%s\nThe server has got\n  %s\nWant\n  %s\n%s", why, quote(got), quote(want), s.fate())
+	}
+}
+
+// mustNotSpin wants no end of sizes not to be sent.
+func (s *script) mustNotSpin(why string) {
+	s.T().Helper()
+	s.Wait()
+	s.eye.mu.Lock()
+	defer s.eye.mu.Unlock()
+	if s.eye.sizes > tooMany {
+		s.Fatalf("%s, and Run sends one empty size after the other, without end.\nWant none: a channel that is closed gives nil at once, each time.", why)
 	}
 }
 
@@ -2100,7 +2371,7 @@ func (s *server) do(f func(serverStream)) {
 	select {
 	case s.steps <- f:
 	case <-time.After(time.Minute):
-		s.b.Fatalf("The server is to send something, and has no call: Run was called, and does not call the service,\nor has left it.\n\n%s", s.b.Waiting())
+		s.b.Fatalf("The server is to send something, and has no call: Run was called,\nand does not call the service, or has left it.\n\n%s", s.b.Waiting())
 	}
 	s.b.Wait()
 }
@@ -2128,7 +2399,7 @@ func (s *server) mustHaveGone(why string) {
 	defer s.mu.Unlock()
 	switch {
 	case s.ctx != nil && s.ctx.Err() == nil:
-		s.b.Fatalf("%s, and Run has returned. The call is still going on for the server. Want it cancelled:\nnobody is there any more.", why)
+		s.b.Fatalf("%s, and Run has returned. The call is still going on for the server.\nWant it cancelled: nobody is there any more.", why)
 	case s.err == io.EOF:
 		s.b.Fatalf("%s. The server has got a half-close: to the program, its input is complete.\nWant the call cancelled instead.", why)
 	}

@@ -89,7 +89,7 @@ func (s *Server) Run(stream grpc.BidiStreamingServer[shellv1.RunRequest, shellv1
 	// A Recv that waits does not see the client go while it waits for the program.
 	defer context.AfterFunc(ctx, func() { stdin.CloseWithError(context.Cause(ctx)) })()
 
-	out := &sender{stream: stream, turn: make(chan struct{}, 1)}
+	out := &sender{ctx: ctx, stream: stream, turn: make(chan struct{}, 1)}
 	code, err := call(ctx, program, start, Terminal{input, output{out, stdout}, output{out, stderr}, sizes})
 	switch {
 	case ctx.Err() != nil:
@@ -97,7 +97,7 @@ func (s *Server) Run(stream grpc.BidiStreamingServer[shellv1.RunRequest, shellv1
 	case err != nil:
 		return err
 	}
-	return out.last(&shellv1.RunResponse{Event: &shellv1.RunResponse_Exit{Exit: &shellv1.Exit{Code: int32(code)}}})
+	return asStatus(out.send(&shellv1.RunResponse{Event: &shellv1.RunResponse_Exit{Exit: &shellv1.Exit{Code: int32(code)}}}))
 }
 
 // call runs the program. A panic ends its call, not the process.
@@ -160,22 +160,34 @@ func asStatus(err error) error {
 
 // sender has one goroutine at a time send: a stream allows no more.
 type sender struct {
+	ctx    context.Context
 	stream grpc.BidiStreamingServer[shellv1.RunRequest, shellv1.RunResponse]
 	turn   chan struct{} // holds a value while somebody sends
-	over   bool          // Exit was sent
 }
 
-func (s *sender) send(res *shellv1.RunResponse, last bool) error {
-	s.turn <- struct{}{}
-	defer func() { <-s.turn }()
-	if s.over {
-		return io.ErrClosedPipe
+// send waits until the message is sent, or ctx is done. A Send that waits for a
+// client who does not read ends when the handler returns, which waits for the
+// program, which is here. So send is the one that gives up, and leaves Send alone.
+func (s *sender) send(res *shellv1.RunResponse) error {
+	select {
+	case s.turn <- struct{}{}:
+	case <-s.ctx.Done():
 	}
-	s.over = last
-	return s.stream.Send(res)
+	if s.ctx.Err() != nil {
+		return context.Cause(s.ctx)
+	}
+	sent := make(chan error, 1)
+	go func() {
+		defer func() { <-s.turn }()
+		sent <- s.stream.Send(res)
+	}()
+	select {
+	case err := <-sent:
+		return err
+	case <-s.ctx.Done():
+		return context.Cause(s.ctx)
+	}
 }
-
-func (s *sender) last(res *shellv1.RunResponse) error { return s.send(res, true) }
 
 // output is a program's Stdout or Stderr.
 type output struct {
@@ -195,7 +207,7 @@ func (o output) Write(p []byte) (n int, err error) {
 	for n < len(p) {
 		// A copy: p is the program's again, and who looks at messages may do so later.
 		chunk := bytes.Clone(p[n:min(len(p), n+MaxChunk)])
-		if err := o.to.send(o.wrap(chunk), false); err != nil {
+		if err := o.to.send(o.wrap(chunk)); err != nil {
 			return n, err
 		}
 		n += len(chunk)

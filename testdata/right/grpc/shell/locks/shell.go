@@ -1,7 +1,7 @@
 //go:build solution
 
-// Package shell runs programs from afar. Habit: everybody sends for himself,
-// under a lock; input waits in a channel with room for a few messages.
+// Package shell runs programs from afar. Habit: whoever has something to send
+// sends it, under a lock; input waits in a channel with room for a message.
 package shell
 
 import (
@@ -64,7 +64,7 @@ func (s *Server) Run(stream grpc.BidiStreamingServer[shellv1.RunRequest, shellv1
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	over := make(chan struct{})
 	defer close(over)
-	c := &call{stream: stream, ctx: ctx, input: make(chan []byte, 8), sizes: make(chan *shellv1.Size, 1)}
+	c := &call{stream: stream, ctx: ctx, input: make(chan []byte, 1), sizes: make(chan *shellv1.Size, 1)}
 	go func() {
 		if err := c.receive(over); err != nil {
 			cancel(err)
@@ -158,9 +158,18 @@ func (c *call) Read(p []byte) (int, error) {
 }
 
 func (c *call) send(res *shellv1.RunResponse) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.stream.Send(res)
+	done := make(chan error, 1)
+	go func() { // it may stay in Send for as long as the handler does
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		done <- c.stream.Send(res)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	}
 }
 
 type (
@@ -189,12 +198,13 @@ func (s stderr) Write(p []byte) (n int, err error) {
 }
 
 func Run(ctx context.Context, client shellv1.ShellServiceClient, start *shellv1.Start, t Terminal) (code int, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	stream, err := client.Run(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("run: %w", err)
 	}
+	failed := make(chan error, 1)
 	var mu sync.Mutex // around Send and CloseSend
 	closed := false
 	send := func(req *shellv1.RunRequest) error {
@@ -236,7 +246,8 @@ func Run(ctx context.Context, client shellv1.ShellServiceClient, start *shellv1.
 				return
 			}
 			if err != nil {
-				cancel(fmt.Errorf("reading input: %w", err))
+				failed <- fmt.Errorf("reading input: %w", err)
+				cancel()
 				return
 			}
 		}
@@ -258,13 +269,16 @@ func Run(ctx context.Context, client shellv1.ShellServiceClient, start *shellv1.
 			}
 			continue
 		}
-		switch cause := context.Cause(ctx); {
+		select {
+		case err := <-failed:
+			return 0, err
+		default:
+		}
+		switch {
 		case err == io.EOF && exited:
 			return code, nil
 		case err == io.EOF:
 			return 0, fmt.Errorf("run: %w", ErrNoExit)
-		case cause != nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded):
-			return 0, cause
 		default:
 			return 0, fmt.Errorf("run: %w", err)
 		}

@@ -1,7 +1,7 @@
 //go:build solution
 
-// Package shell runs programs from afar. Habit: the handler's own goroutine is
-// the only one that sends; everybody else hands it what is to go.
+// Package shell runs programs from afar. Habit: one goroutine sends; everybody
+// else hands it what is to go.
 package shell
 
 import (
@@ -97,29 +97,41 @@ func (s *Server) Run(stream serverStream) error {
 		}()
 		r = result{code: program(ctx, req.GetStart(), terminal)}
 	}()
-	for {
-		select {
-		case res := <-queue:
+	sent := make(chan error, 1)
+	go func() {
+		for res := range queue {
 			if err := stream.Send(res); err != nil {
 				cancel()
-				<-ended
-				return err
+				sent <- err
+				return
 			}
-		case r := <-ended:
-			select {
-			case err := <-refused:
-				return err
-			default:
-			}
-			switch {
-			case stream.Context().Err() != nil:
-				return status.FromContextError(stream.Context().Err()).Err()
-			case r.panicked:
-				return status.Error(codes.Internal, "the program failed")
-			}
-			return stream.Send(&shellv1.RunResponse{Event: &shellv1.RunResponse_Exit{Exit: &shellv1.Exit{Code: int32(r.code)}}})
+		}
+		sent <- nil
+	}()
+	r := <-ended
+	if !r.panicked {
+		select {
+		case queue <- &shellv1.RunResponse{Event: &shellv1.RunResponse_Exit{Exit: &shellv1.Exit{Code: int32(r.code)}}}:
+		case <-ctx.Done():
 		}
 	}
+	close(queue)
+	select {
+	case err = <-sent:
+	case <-ctx.Done(): // the sender stays in Send until the handler is gone
+	}
+	select {
+	case err := <-refused:
+		return err
+	default:
+	}
+	switch {
+	case stream.Context().Err() != nil:
+		return status.FromContextError(stream.Context().Err()).Err()
+	case r.panicked:
+		return status.Error(codes.Internal, "the program failed")
+	}
+	return err
 }
 
 // receive gives what comes to the inbox, until the half-close or an error.

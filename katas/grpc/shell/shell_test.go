@@ -628,7 +628,7 @@ func TestGone(t *testing.T) {
 				ann, p := w.deaf("ann")
 				failed := p.startWrites()
 				ann.message(tt.req(ann))
-				p.mustStopWriting(failed, "The client reads nothing. "+tt.said+", which ends the call")
+				p.mustStopWriting(failed, "The client reads nothing.\n"+tt.said+", which ends the call")
 				p.mustBeTold(tt.said)
 				w.mustWaitFor(p, ann, codes.InvalidArgument)
 				ann.read()
@@ -877,6 +877,7 @@ func TestRunOneSender(t *testing.T) {
 		for i := range cap(sizes) {
 			sizes <- &shellv1.Size{Rows: uint32(i)}
 		}
+		s.Cleanup(func() { close(sizes) })
 		s.terminal.Resized = sizes
 		s.terminal.Stdin = io.MultiReader(iotest.OneByteReader(strings.NewReader(strings.Repeat("a", 20))), s.stdin)
 		s.run()

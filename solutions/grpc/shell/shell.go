@@ -56,7 +56,8 @@ type Server struct {
 // The status is InvalidArgument where the first message is not Start, or a later
 // one is neither input nor a size; NotFound for an unknown program; Internal for
 // one that panics. When the call is over before the program is, the program's
-// context is done, and its Reads and Writes fail; Run waits for it.
+// context is done, and its Reads and Writes fail, even a Write that waits for a
+// client who does not read; Run waits for the program.
 func (s *Server) Run(stream grpc.BidiStreamingServer[shellv1.RunRequest, shellv1.RunResponse]) error {
 	first, err := stream.Recv()
 	if err == io.EOF {
@@ -222,7 +223,7 @@ func (o output) Write(p []byte) (n int, err error) {
 // lost. No other goroutine stays.
 //
 // The error is ErrNoExit; what t.Stdin, t.Stdout or t.Stderr failed with; or
-// that of the call, with its status. The code is 0 then.
+// that of the call, with its status, also where Exit had come. The code is 0 then.
 func Run(ctx context.Context, client shellv1.ShellServiceClient, start *shellv1.Start, t Terminal) (code int, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -94,7 +94,8 @@ func (m *Member) Welcome() *roomv1.ChatResponse {
 
 // Say says a text to everybody in the room. Any goroutines may call it.
 //
-// The error is ErrLeft after Leave, ErrEnded when the call is over, or a status.
+// The error is ErrLeft after Leave, even when the call is over; else ErrEnded when
+// the call is over, or a status.
 func (m *Member) Say(text string) error {
 	// TODO
 	return todo.Err

@@ -234,7 +234,7 @@ func TestOutOfPlace(t *testing.T) {
 				first := w.join("room", w.d.Word())
 				c := w.call("a client")
 				tt.do(w, c, "")
-				c.mustEnd(codes.InvalidArgument, "it "+tt.why+" before Join")
+				c.mustBeRefused(codes.InvalidArgument, "it "+tt.why+" before Join")
 				w.say(first, w.text()) // and heard of nobody
 				w.leave(first)
 				w.mustHaveRooms(0)
@@ -258,7 +258,7 @@ func TestOutOfPlace(t *testing.T) {
 				c := members[1]
 				tt.do(w, c)
 				w.gone(c)
-				c.mustEnd(codes.InvalidArgument, "it "+tt.why)
+				c.mustBeRefused(codes.InvalidArgument, "it "+tt.why)
 				w.mustHear()
 				w.say(members[0], w.text())
 				w.join("room", c.name)
@@ -279,7 +279,7 @@ func TestLimits(t *testing.T) {
 		{"too long in bytes, though not in letters", func(n int) string { return strings.Repeat("ü", n/2+1) }},
 		{"with a newline in it", func(int) string { return "a\nb" }},
 		{"with a newline at its end", func(int) string { return "a\n" }},
-		{"a zero byte alone", func(int) string { return "\x00" }},
+		{"with a zero byte, and nothing else", func(int) string { return "\x00" }},
 		{"with a tab in it", func(int) string { return "a\tb" }},
 		{"with DEL in it, U+007F", func(int) string { return "a\x7fb" }},
 		{"with NEL in it, U+0085", func(int) string { return "a\u0085b" }},
@@ -313,8 +313,9 @@ func TestLimits(t *testing.T) {
 			bubble.Run(t, 7, func(b *bubble.B) {
 				w := start(b)
 				c := w.call("a client")
-				c.request(joining(tt.text(w.limits.Name), w.d.Word()))
-				c.mustEnd(codes.InvalidArgument, "the room's name is "+tt.why+w.behind())
+				where := tt.text(w.limits.Name)
+				c.request(joining(where, w.d.Word()))
+				c.mustBeRefused(codes.InvalidArgument, w.bad("the room's name", where, tt.why))
 				w.mustHaveRooms(0)
 			})
 		})
@@ -324,8 +325,9 @@ func TestLimits(t *testing.T) {
 				w.counted = true
 				first := w.join("room", w.d.Word())
 				c := w.call("a client")
-				c.request(joining("room", tt.text(w.limits.Name)))
-				c.mustEnd(codes.InvalidArgument, "the member's name is "+tt.why+w.behind())
+				name := tt.text(w.limits.Name)
+				c.request(joining("room", name))
+				c.mustBeRefused(codes.InvalidArgument, w.bad("the member's name", name, tt.why))
 				w.say(first, w.text())
 				w.leave(first)
 				w.mustHaveRooms(0)
@@ -337,9 +339,10 @@ func TestLimits(t *testing.T) {
 				w.counted = true
 				members := w.joinAll("room", 3)
 				c := members[2]
-				w.send(c, tt.text(w.limits.Text))
+				text := tt.text(w.limits.Text)
+				w.send(c, text)
 				w.gone(c)
-				c.mustEnd(codes.InvalidArgument, "what it said is "+tt.why+w.behind())
+				c.mustBeRefused(codes.InvalidArgument, w.bad("what it said", text, tt.why))
 				w.mustHear() // that it left, and nothing else
 				w.say(members[0], w.text())
 			})
@@ -357,7 +360,7 @@ func TestTaken(t *testing.T) {
 			for range 2 {
 				c := w.call("a client")
 				c.request(joining("room", members[0].name))
-				c.mustEnd(codes.AlreadyExists, fmt.Sprintf("somebody in the room is called %s", members[0].name))
+				c.mustBeRefused(codes.AlreadyExists, fmt.Sprintf("somebody in the room is called %s", members[0].name))
 				w.say(members[0], w.text())
 				w.say(members[1], w.text())
 			}
@@ -471,29 +474,33 @@ func TestVanish(t *testing.T) {
 	})
 }
 
+// deafSince has somebody join the room "room" whose connection is full from some
+// moment on.
+var deafSince = []struct {
+	when string
+	join func(w *world) *client
+}{
+	{"full from Joined on", func(w *world) *client {
+		c := w.join("room", w.d.Word())
+		w.shut(c)
+		return c
+	}},
+	{"full from the first event on", func(w *world) *client {
+		c := w.call(w.d.Word())
+		w.shut(c)
+		return w.enter(c, "room")
+	}},
+}
+
 // Somebody's connection is full (gRPC, flow control).
 func TestDeaf(t *testing.T) {
-	for _, tt := range []struct {
-		why  string
-		join func(w *world) *client
-	}{
-		{"from Joined on", func(w *world) *client {
-			c := w.join("room", w.d.Word())
-			w.shut(c)
-			return c
-		}},
-		{"from the first event on", func(w *world) *client {
-			c := w.call(w.d.Word())
-			w.shut(c)
-			return w.enter(c, "room")
-		}},
-	} {
-		t.Run(tt.why, func(t *testing.T) {
+	for _, since := range deafSince {
+		t.Run(since.when, func(t *testing.T) {
 			bubble.Run(t, 10, func(b *bubble.B) {
 				w := start(b)
 				w.counted = true
 				members := w.joinAll("room", 2)
-				deaf := tt.join(w)
+				deaf := since.join(w)
 				w.say(members[0], w.text())
 				w.say(deaf, w.text())
 				w.say(members[1], w.text())
@@ -515,19 +522,24 @@ func TestDeaf(t *testing.T) {
 // How many send on one stream, and what becomes of what they sent
 // (grpc/grpc-go#2094, grpc/grpc-go#8186).
 func TestOneSender(t *testing.T) {
-	t.Run("senders", func(t *testing.T) {
-		bubble.Run(t, 11, func(b *bubble.B) {
-			w := start(b)
-			members := w.joinAll("room", 3)
-			w.shut(members[0])
-			for _, c := range members {
-				w.say(c, w.text())
-			}
-			if n := w.tap(members[0]).most(); n > 1 {
-				w.Errorf("The connection of %s is full, and 3 events wait, one of them said by that member.\n%d goroutines are in Send on that stream.\nWant one at a time: Send is not made for two, and who knows in which order\nthey would send.", members[0].name, n)
-			}
+	for _, since := range deafSince {
+		t.Run("senders, "+since.when, func(t *testing.T) {
+			bubble.Run(t, 11, func(b *bubble.B) {
+				w := start(b)
+				members := w.joinAll("room", 2)
+				deaf := since.join(w)
+				w.mustSendAlone(deaf, "nothing has been said")
+				for _, c := range append(members, deaf) {
+					w.say(c, w.text())
+				}
+				w.mustSendAlone(deaf, "3 texts wait, one of them its own")
+				deaf.halfClose()
+				w.gone(deaf)
+				w.mustHear()
+				w.mustSendAlone(deaf, "it has half-closed")
+			})
 		})
-	})
+	}
 	t.Run("messages", func(t *testing.T) {
 		bubble.Run(t, 11, func(b *bubble.B) {
 			w := start(b)
@@ -541,6 +553,15 @@ func TestOneSender(t *testing.T) {
 			}
 		})
 	})
+}
+
+// mustSendAlone wants one goroutine at most to be in Send, for a client whose
+// connection is full.
+func (w *world) mustSendAlone(c *client, what string) {
+	w.T().Helper()
+	if n := w.tap(c).most(); n > 1 {
+		w.Fatalf("The connection of %s is full, and %s.\n%d goroutines are in Send on that stream.\nWant one at a time: Send is not made for two, and who knows in which order\nthey would send.\n\n%s", c.name, what, n, w.Waiting())
+	}
 }
 
 // As many events as may wait (NATS, slow consumers).
@@ -560,26 +581,28 @@ func TestQueue(t *testing.T) {
 			}
 		})
 	})
-	t.Run("and it says goodbye", func(t *testing.T) {
-		bubble.Run(t, 12, func(b *bubble.B) {
-			w := start(b)
-			w.counted = true
-			members := w.joinAll("room", 3)
-			w.shut(members[0])
-			w.fill(members[1:], w.limits.Queue)
-			members[0].halfClose()
-			w.gone(members[0])
-			w.mustHear()
-			w.say(members[1], w.text()) // and this is not for it
-			again := w.join("room", members[0].name)
-			<-time.After(time.Hour)
-			w.open(members[0])
-			members[0].mustHear()
-			members[0].mustEnd(codes.OK, "it has half-closed, and has read what waited")
-			w.mustHear() // not that the other one of that name left
-			w.say(again, w.text())
+	for i, since := range deafSince {
+		t.Run("and it says goodbye, "+since.when, func(t *testing.T) {
+			bubble.Run(t, 12, func(b *bubble.B) {
+				w := start(b)
+				w.counted = true
+				members := w.joinAll("room", 2)
+				deaf := since.join(w)
+				w.fill(members, w.limits.Queue-i) // its Joined may count
+				deaf.halfClose()
+				w.gone(deaf)
+				w.mustHear()
+				w.say(members[1], w.text()) // and this is not for it
+				again := w.join("room", deaf.name)
+				<-time.After(time.Hour)
+				w.open(deaf)
+				deaf.mustHear()
+				deaf.mustEnd(codes.OK, "it has half-closed, and has read what waited")
+				w.mustHear() // not that the other one of that name left
+				w.say(again, w.text())
+			})
 		})
-	})
+	}
 	t.Run("a Queue of 1, and each event is read before the next", func(t *testing.T) {
 		bubble.Run(t, 12, func(b *bubble.B) {
 			w := startWith(b, room.Limits{Name: 1, Text: 1, Queue: 1})
@@ -606,17 +629,18 @@ func (w *world) fill(members []*client, n int) {
 
 // More events than may wait (NATS, slow consumers).
 func TestTooSlow(t *testing.T) {
-	for _, many := range []int{1, 3} {
-		t.Run(fmt.Sprintf("the connection of %d is full", many), func(t *testing.T) {
+	for _, tt := range []struct{ from, many int }{{0, 1}, {0, 3}, {1, 1}, {1, 3}} {
+		since := deafSince[tt.from]
+		t.Run(fmt.Sprintf("the connection of %d is %s", tt.many, since.when), func(t *testing.T) {
 			bubble.Run(t, 13, func(b *bubble.B) {
 				w := start(b)
 				w.counted = true
-				members := w.joinAll("room", 2+many)
-				deaf := members[2:]
-				for _, c := range deaf {
-					w.shut(c)
+				members := w.joinAll("room", 2)
+				var deaf []*client
+				for range tt.many {
+					deaf = append(deaf, since.join(w))
 				}
-				w.about = fmt.Sprintf("Limits.Queue is %d. The connection of %s was full while %d events came.", w.limits.Queue, names(deaf), 2*w.limits.Queue+3)
+				w.about = fmt.Sprintf("Limits.Queue is %d. The connection of %s was %s, and %d events came.", w.limits.Queue, names(deaf), since.when, 2*w.limits.Queue+3)
 				for _, c := range deaf {
 					c.lost = true
 				}
@@ -627,7 +651,7 @@ func TestTooSlow(t *testing.T) {
 				for _, c := range deaf {
 					w.mustHaveEnded(c, fmt.Sprintf("%s\nTwice as many events wait as may", w.about), codes.ResourceExhausted)
 				}
-				w.mustAgree(members[:2], deaf)
+				w.mustAgree(members, deaf)
 				for _, c := range deaf {
 					w.open(c)
 					c.mustEnd(codes.ResourceExhausted, "more events waited than may")
@@ -752,16 +776,21 @@ func TestStop(t *testing.T) {
 	t.Run("while a connection is full", func(t *testing.T) {
 		bubble.Run(t, 14, func(b *bubble.B) {
 			w := start(b)
-			members := w.joinAll("room", 3)
-			w.shut(members[0])
-			w.say(members[1], w.text())
-			w.shut(members[2])
-			w.say(members[1], w.text())
-			members[2].halfClose()
+			talker := w.join("room", w.d.Word())
+			var deaf []*client
+			for range 2 {
+				for _, since := range deafSince {
+					deaf = append(deaf, since.join(w))
+				}
+			}
+			w.say(talker, w.text())
+			for _, c := range deaf[2:] {
+				c.halfClose()
+			}
 			w.Wait()
 			w.at("Stop()", w.s.Stop)
-			for _, i := range []int{0, 2} {
-				w.mustHaveEnded(members[i], "Stop was called, while Send waits for room in the client's connection", codes.Unavailable)
+			for i, c := range deaf {
+				w.mustHaveEnded(c, fmt.Sprintf("Stop was called, while the client's connection is %s", deafSince[i%2].when), codes.Unavailable)
 			}
 			w.mustHaveRooms(0)
 		})
@@ -855,6 +884,7 @@ func TestOneOrder(t *testing.T) {
 							w.Errorf("%s joined, and the call ended: %s", name, outcome(err))
 							return nil
 						}
+						w.mustBeWelcome(name, first)
 						mu.Lock()
 						welcomes = append(welcomes, first)
 						mu.Unlock()
@@ -867,43 +897,295 @@ func TestOneOrder(t *testing.T) {
 				})
 			}
 			w.mustAgree(members, nil)
-			w.mustKnowWhoIsThere(members[0], welcomes)
+			w.mustKnowWhoIsThere(members[0].name, members[0].all(), welcomes)
 		})
+	})
+	t.Run("thousands of texts, with no network in between", func(t *testing.T) {
+		bubble.Run(t, 15, crowd)
 	})
 }
 
-// mustKnowWhoIsThere wants the events that c has heard to lead to what each of
-// those who joined was told.
-func (w *world) mustKnowWhoIsThere(c *client, welcomes []*roomv1.ChatResponse) {
+// crowd has many members in one room, of whom most do not read. Some talk as fast
+// as they can; guests come and go meanwhile, some of them under one name. The
+// longer it takes to tell all of one event, the more wait for their turn, and the
+// surer something else comes in between, where it can.
+func crowd(b *bubble.B) {
+	const listeners, talkers, deaf, texts = 8, 16, 150, 25
+	const guests, visits = 24, 10
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(4, runtime.GOMAXPROCS(0)))) // on one, who runs runs on for long
+
+	w := startWith(b, room.Limits{Name: 20, Text: 20, Queue: 2*(listeners+talkers+deaf) + talkers*texts + guests*visits*3})
+	w.counted = true
+	w.about = fmt.Sprintf("%d members are in a room, and %d of them say %d texts each, as fast as they can.\nMeanwhile guests come, say something, and go.", listeners+talkers+deaf, talkers, texts)
+	begin, end := make(chan struct{}), make(chan struct{}) // there is no end before the test's
+	var members, visitors []*phone
+	for i := range listeners + talkers + deaf {
+		p := w.phone(w.d.Word(), 0)
+		p.begin, p.end = begin, end
+		if nth := i - listeners/2; nth >= 0 && nth < talkers+deaf { // in the middle: half of those who listen came before
+			p.deaf = end
+			if nth < talkers {
+				p.texts = texts
+			}
+		}
+		members = append(members, p)
+		w.Go("Chat(stream)", p.chat)
+		if i == 0 {
+			w.Wait() // it hears everything
+		}
+	}
+	w.Wait()
+	close(begin)
+	var refused sync.Once
+	var mu sync.Mutex
+	names := w.d.Words(guests - 4)
+	for i, name := range append(names, names[:4]...) {
+		w.Go(fmt.Sprintf("guest %d", i+1), func() error {
+			for range visits {
+				p := w.phone(name, 1)
+				switch err := p.chat(); status.Code(err) {
+				case codes.OK:
+					mu.Lock()
+					visitors = append(visitors, p)
+					mu.Unlock()
+				case codes.AlreadyExists:
+					runtime.Gosched()
+				default:
+					refused.Do(func() {
+						w.Errorf("%s\nChat returned for the guest %s: %s\nwant OK or AlreadyExists", w.about, name, grpctest.Status(err))
+					})
+					return nil
+				}
+			}
+			return nil
+		})
+	}
+	w.Wait()
+	w.mustBeOneHistory(members, visitors)
+}
+
+// mustBeOneHistory wants all to have heard the same, each from its joining on.
+// The first of the members has heard everything.
+func (w *world) mustBeOneHistory(members, visitors []*phone) {
+	w.T().Helper()
+	all := members[0].heard()
+	var welcomes []*roomv1.ChatResponse
+	for _, p := range slices.Concat(members, visitors) {
+		events := p.heard()
+		if len(events) == 0 {
+			w.Fatalf("%s\n%s heard nothing.", w.about, p.name)
+		}
+		for i, e := range events {
+			number := events[0].GetNumber() + int64(i)
+			if i == 0 {
+				w.mustBeWelcome(p.name, e)
+				welcomes = append(welcomes, e)
+			}
+			if e.GetNumber() != number {
+				w.Fatalf("%s\n%s heard, behind event %d,\n  %s\nwant event %d there: none left out, none twice, in order. Who numbers an event has\nto put it into all queues before the next one is numbered.", w.about, p.name, number-1, line(e, true), number)
+			}
+			if at := number - all[0].GetNumber(); i > 0 && (at >= int64(len(all)) || !sameEvent(all[at], e)) {
+				w.Fatalf("%s\nAs event %d, two members heard\n  %s  (%s)\n  %s  (%s)\nwant both to hear the same", w.about, number, nth(all, int(at)), members[0].name, line(e, true), p.name)
+			}
+		}
+	}
+	w.mustKnowWhoIsThere(members[0].name, all, welcomes)
+	for _, p := range members {
+		if p.texts > 0 {
+			w.mustHaveSaid(p, all)
+		}
+	}
+}
+
+// sameEvent compares events without who is there, of which only one is told.
+func sameEvent(a, b *roomv1.ChatResponse) bool {
+	return a == b || a.GetNumber() == b.GetNumber() && a.GetName() == b.GetName() && a.GetSaid() == b.GetSaid() &&
+		(a.GetJoined() == nil) == (b.GetJoined() == nil) && (a.GetLeft() == nil) == (b.GetLeft() == nil)
+}
+
+// mustHaveSaid wants all that p says to have been heard, in order.
+func (w *world) mustHaveSaid(p *phone, all []*roomv1.ChatResponse) {
+	w.T().Helper()
+	said := 0
+	for _, e := range all {
+		if e.GetName() != p.name || e.GetSaid() == "" {
+			continue
+		}
+		if said++; e.GetSaid() != phoneText(said) {
+			w.Fatalf("%s\n%s said its texts one after the other, and was heard to say, behind %q,\n  %s", w.about, p.name, phoneText(said-1), line(e, true))
+		}
+	}
+	if said != p.texts {
+		w.Fatalf("%s\n%s was heard to say %d texts.\n\n%s", w.about, p.name, said, w.Waiting())
+	}
+}
+
+// phone is a client whose call of Chat has no network in between.
+type phone struct {
+	grpc.ServerStream
+	w          *world
+	name       string
+	texts      int             // that it says
+	begin, end <-chan struct{} // closed when it may say something, and half-close
+	deaf       <-chan struct{} // until it is closed, Send waits, but for the first event
+	welcomed   chan struct{}   // closed at the first event
+
+	ctx      context.Context // done when Chat has returned
+	received int             // messages that Chat has asked for
+
+	mu     sync.Mutex
+	events []*roomv1.ChatResponse
+}
+
+// phone returns one that waits for its welcome, and for nothing else.
+func (w *world) phone(name string, texts int) *phone {
+	welcomed := make(chan struct{})
+	return &phone{w: w, name: name, texts: texts, begin: welcomed, end: welcomed, welcomed: welcomed}
+}
+
+// chat calls Chat.
+func (p *phone) chat() error {
+	ctx, cancel := context.WithCancel(p.w.Context())
+	defer cancel()
+	p.ctx = ctx
+	return p.w.s.Chat(&grpc.GenericServerStream[roomv1.ChatRequest, roomv1.ChatResponse]{ServerStream: p})
+}
+
+func (p *phone) Context() context.Context { return p.ctx }
+
+// RecvMsg is what Recv calls. It receives Join, the texts, and the half-close.
+func (p *phone) RecvMsg(m any) error {
+	p.w.Worked()
+	n := p.received
+	p.received++
+	if n == 1 {
+		if err := p.await(p.begin); err != nil {
+			return err
+		}
+	}
+	req := saying(phoneText(n))
+	switch {
+	case n == 0:
+		req = joining("room", p.name)
+	case n > p.texts:
+		if err := p.await(p.end); err != nil {
+			return err
+		}
+		return io.EOF
+	}
+	proto.Merge(m.(proto.Message), req)
+	return nil
+}
+
+func phoneText(n int) string { return fmt.Sprint("text ", n) }
+
+func (p *phone) await(c <-chan struct{}) error {
+	select {
+	case <-c:
+		return nil
+	case <-p.ctx.Done():
+		return status.FromContextError(p.ctx.Err()).Err()
+	}
+}
+
+// SendMsg is what Send calls.
+func (p *phone) SendMsg(m any) error {
+	p.w.Worked()
+	p.mu.Lock()
+	e, _ := m.(*roomv1.ChatResponse)
+	p.events = append(p.events, e)
+	n := len(p.events)
+	p.mu.Unlock()
+	if n == 1 {
+		close(p.welcomed)
+	} else if p.deaf != nil {
+		return p.await(p.deaf)
+	}
+	return p.ctx.Err()
+}
+
+// heard returns the events so far.
+func (p *phone) heard() []*roomv1.ChatResponse {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.events
+}
+
+// mustBeWelcome wants that to be what one hears first.
+func (w *world) mustBeWelcome(name string, e *roomv1.ChatResponse) {
+	w.T().Helper()
+	if e.GetJoined() == nil || e.GetName() != name {
+		w.Fatalf("%s%s joined, and heard first\n  %s\nwant its own joining: to come in, and to tell all of it, has to be one.", w.begin(), name, line(e, true))
+	}
+}
+
+// mustKnowWhoIsThere wants the events that somebody has heard to lead to what
+// each of those who joined was told.
+func (w *world) mustKnowWhoIsThere(who string, events, welcomes []*roomv1.ChatResponse) {
 	w.T().Helper()
 	told := map[int64]*roomv1.ChatResponse{}
 	for _, e := range welcomes {
 		told[e.GetNumber()] = e
 	}
 	there := map[string]bool{}
-	for _, e := range c.all() {
-		switch e.GetEvent().(type) {
-		case *roomv1.ChatResponse_Joined:
-			there[e.GetName()] = true
-			for _, name := range e.GetJoined().GetMembers() {
-				there[name] = true
+	for i, e := range events {
+		name, joins, leaves := e.GetName(), e.GetJoined() != nil, e.GetLeft() != nil
+		if joins && there[name] || leaves && !there[name] {
+			w.Fatalf("%s%s heard\n  %s\nThat cannot be, after the events before, of which the last are%s\nTo take a name or to give it back, and to tell all of it, has to be one.", w.begin(), who, line(e, true), before(events, i, name))
+		}
+		switch {
+		case joins:
+			there[name] = true
+			for _, other := range e.GetJoined().GetMembers() {
+				there[other] = true
 			}
-		case *roomv1.ChatResponse_Left:
-			delete(there, e.GetName())
+		case leaves:
+			delete(there, name)
 		}
 		one := told[e.GetNumber()]
 		if one == nil {
 			continue
 		}
 		delete(told, e.GetNumber())
-		want := joinedText(e.GetName(), sorted(there))
-		if got := strings.SplitN(line(one, true), ". ", 2)[1]; got != want {
-			w.Fatalf("Who has heard all events up to %d knows who is there:\n  %s\nThe one who joined with that event was told\n  %s\nWant the same.", e.GetNumber(), want, got)
+		if want, got := sorted(there), one.GetJoined().GetMembers(); !slices.Equal(got, want) {
+			w.Fatalf("%sWho has heard all events up to %d knows who is there. %s joined with that one,\nand was told of %d members, want %d:%s\nThe last events before are%s", w.begin(), e.GetNumber(), name, len(got), len(want), list(difference(got, want)), before(events, i, ""))
 		}
 	}
 	for number := range told {
-		w.Fatalf("%s joined with event %d, of which %s has not heard.", told[number].GetName(), number, c.name)
+		w.Fatalf("%s%s joined with event %d, of which %s has not heard.", w.begin(), told[number].GetName(), number, who)
 	}
+}
+
+// difference says what is wrong with the members that somebody was told of.
+func difference(got, want []string) []string {
+	var all []string
+	for _, name := range want {
+		if !slices.Contains(got, name) {
+			all = append(all, name+" is there, and was left out")
+		}
+	}
+	for _, name := range got {
+		if !slices.Contains(want, name) {
+			all = append(all, name+" is not there")
+		}
+	}
+	if len(all) == 0 {
+		return []string{"some twice, or not in the order of their names"}
+	}
+	return all
+}
+
+// before lists the last events before event i of those: of name, if it is not "".
+func before(events []*roomv1.ChatResponse, i int, name string) string {
+	const atMost = 4
+	var all []string
+	for _, e := range slices.Backward(events[:i]) {
+		if len(all) < atMost && (name == "" || e.GetName() == name) {
+			all = append(all, line(e, true))
+		}
+	}
+	slices.Reverse(all)
+	return list(all)
 }
 
 // joining is the message with which one joins.
@@ -930,6 +1212,7 @@ type world struct {
 
 	rooms map[string]*place
 	calls int
+	full  []*client // whose connection is
 
 	mu    sync.Mutex
 	gates map[string]chan struct{} // by call: closed while a Send on its stream may go on
@@ -965,8 +1248,9 @@ func (w *world) limitsInWords() string {
 	return fmt.Sprintf("Limits.Name is %d, Limits.Text is %d.", w.limits.Name, w.limits.Text)
 }
 
-func (w *world) behind() string {
-	return fmt.Sprintf(" (Limits.Name is %d, Limits.Text is %d)", w.limits.Name, w.limits.Text)
+// bad says what is wrong with a name or a text.
+func (w *world) bad(what, text, why string) string {
+	return fmt.Sprintf("%s is\n  %s\n%d bytes, %s. %s", what, short(fmt.Sprintf("%q", text)), len(text), why, strings.TrimSuffix(w.limitsInWords(), "."))
 }
 
 // begin is what a failure begins with.
@@ -1006,6 +1290,7 @@ type client struct {
 	cancel     context.CancelFunc
 	want       []string // that it has to hear, and has not been asked about
 	lost       bool     // the server may end it: it is left out
+	goodbye    bool     // it has half-closed
 
 	mu     sync.Mutex
 	events []*roomv1.ChatResponse
@@ -1068,6 +1353,7 @@ func (c *client) send(text string) { c.request(saying(text)) }
 func (w *world) send(c *client, text string) { c.send(text) }
 
 func (c *client) halfClose() {
+	c.goodbye = true
 	_ = c.stream.CloseSend()
 	c.w.Worked()
 }
@@ -1186,7 +1472,7 @@ func (c *client) mustHear() {
 	for _, e := range c.events[c.asked:] {
 		got = append(got, line(e, c.w.counted))
 	}
-	again := c.asked > 0
+	before := c.asked
 	c.asked = len(c.events)
 	want := c.want
 	c.want = nil
@@ -1199,16 +1485,61 @@ func (c *client) mustHear() {
 		return
 	}
 	text := fmt.Sprintf("%s%s, in %q, heard%s", c.w.begin(), c.name, c.room, list(got))
-	if again {
+	if before > 0 {
 		text = fmt.Sprintf("%s%s, in %q, then heard%s", c.w.begin(), c.name, c.room, list(got))
 	}
-	text += "\nwant" + list(want)
+	text += "\nwant" + list(want) + c.twice(before)
 	if c.err != nil {
 		text += "\nThe call has ended: " + outcome(c.err)
 	} else if len(got) < len(want) {
-		text += "\n\n" + c.w.Waiting()
+		text += c.w.whoIsDeaf() + "\n\n" + c.w.Waiting()
 	}
 	c.w.Fatalf("%s", text)
+}
+
+// twice says of whom c has heard again that it left, behind the first so many events.
+func (c *client) twice(behind int) string {
+	left := map[string]int64{} // by name: the number of the event
+	for i, e := range c.events {
+		switch number, again := left[e.GetName()]; {
+		case e.GetLeft() == nil:
+			if e.GetJoined() != nil {
+				delete(left, e.GetName())
+			}
+		case again && i >= behind:
+			return fmt.Sprintf("\nThat %s left, it has heard before: event %d.", e.GetName(), number)
+		default:
+			left[e.GetName()] = e.GetNumber()
+		}
+	}
+	return ""
+}
+
+// whoIsDeaf says for whom nobody has to wait.
+func (w *world) whoIsDeaf() string {
+	var b strings.Builder
+	for _, c := range w.full {
+		fmt.Fprintf(&b, "\nThe connection of %s is full", c.name)
+		if c.goodbye {
+			b.WriteString(", and it has half-closed: so it has left, whatever still waits for it")
+		}
+		b.WriteString(". What the others hear does not wait for that.")
+	}
+	return b.String()
+}
+
+// mustBeRefused wants the call to have ended with that code by now, for a message
+// that the client has sent.
+func (c *client) mustBeRefused(want codes.Code, why string) {
+	c.w.T().Helper()
+	c.w.Wait()
+	c.mu.Lock()
+	n, err := len(c.events), c.err
+	c.mu.Unlock()
+	if err == nil {
+		c.w.Fatalf("%s%s: after %d events the call is still going on.\nWant it ended with %v: %s.", c.w.begin(), c.label, n, want, why)
+	}
+	c.mustEnd(want, why)
 }
 
 // mustEnd wants the call to have ended with that code by now.
@@ -1299,6 +1630,7 @@ func (w *world) shut(c *client) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.gates[c.id] = make(chan struct{})
+	w.full = append(w.full, c)
 	w.link.Note("%s's connection is full: Send waits", c.label)
 }
 
@@ -1307,6 +1639,7 @@ func (w *world) open(c *client) {
 	w.link.Note("%s's connection is not full any more", c.label)
 	close(w.gates[c.id])
 	delete(w.gates, c.id)
+	w.full = slices.DeleteFunc(w.full, func(other *client) bool { return other == c })
 	w.mu.Unlock()
 	w.Wait()
 }
@@ -1416,7 +1749,11 @@ func (w *world) mustHaveEnded(c *client, why string, want ...codes.Code) {
 	case !over:
 		w.Fatalf("%s. Chat has not returned for %s by %v.\nWant it to, at once, with %v.\n\n%s", why, c.label, w.Elapsed(), want[0], w.Waiting())
 	case !slices.Contains(want, status.Code(err)):
-		w.Fatalf("%s. Chat returned for %s: %s\nWant a status that is %v.", why, c.label, grpctest.Status(err), want[0])
+		text := fmt.Sprintf("%s. Chat returned for %s: %s\nWant a status that is %v.", why, c.label, grpctest.Status(err), want[0])
+		if _, ok := status.FromError(err); !ok && status.FromContextError(err).Code() != codes.Unknown {
+			text += " status.FromContextError makes one of a context's error."
+		}
+		w.Fatalf("%s", text)
 	}
 }
 
@@ -1712,7 +2049,7 @@ func TestJoin(t *testing.T) {
 					}
 					m, err := s.join(b.Context())
 					if m != nil || status.Code(err) != code {
-						s.Fatalf("%s = %v, %s\nwant nil, and an error whose status.Code is %v", s.call(), m, words(err), code)
+						s.Fatalf("%s = %s, %s\nwant nil, and an error whose status.Code is %v", s.call(), one(m), words(err), code)
 					}
 				})
 			})
@@ -1745,7 +2082,7 @@ func TestJoin(t *testing.T) {
 				})
 				m, err := s.join(b.Context())
 				if m != nil || !errors.Is(err, room.ErrProtocol) {
-					s.Fatalf("The server first %s.\n%s = %v, %s\nwant nil, ErrProtocol", tt.why, s.call(), m, words(err))
+					s.Fatalf("The server first %s.\n%s = %s, %s\nwant nil, ErrProtocol", tt.why, s.call(), one(m), words(err))
 				}
 				s.mustHaveLeft(s.call() + " has returned ErrProtocol")
 			})
@@ -1758,7 +2095,7 @@ func TestJoin(t *testing.T) {
 			time.AfterFunc(time.Minute, cancel)
 			m, err := s.join(ctx)
 			if m != nil || status.Code(err) != codes.Canceled && !errors.Is(err, context.Canceled) || b.Elapsed() != time.Minute {
-				s.Fatalf("%s = %v, %s, after %v; ctx was cancelled after 1m.\nwant nil and Canceled, then", s.call(), m, words(err), b.Elapsed())
+				s.Fatalf("%s = %s, %s, after %v; ctx was cancelled after 1m.\nwant nil and Canceled, then", s.call(), one(m), words(err), b.Elapsed())
 			}
 			s.mustHaveLeft(s.call() + " has returned")
 		})
@@ -1768,10 +2105,18 @@ func TestJoin(t *testing.T) {
 			s := scripted(b, nil)
 			s.link.Refuse(true)
 			if m, err := s.join(b.Context()); m != nil || status.Code(err) != codes.Unavailable {
-				s.Fatalf("Connections are refused.\n%s = %v, %s\nwant nil, and an error whose status.Code is Unavailable", s.call(), m, words(err))
+				s.Fatalf("Connections are refused.\n%s = %s, %s\nwant nil, and an error whose status.Code is Unavailable", s.call(), one(m), words(err))
 			}
 		})
 	})
+}
+
+// one is what Join returned, in words.
+func one(m *room.Member) string {
+	if m == nil {
+		return "nil"
+	}
+	return "a Member"
 }
 
 // refusing is a client whose call is over before anything is sent: Send returns
@@ -1861,6 +2206,7 @@ func TestSay(t *testing.T) {
 					for n := range texts {
 						if err := m.Say(fmt.Sprintf("%d-%02d", i, n)); err != nil {
 							s.Errorf("Say = %s, want nil", words(err))
+							return nil
 						}
 					}
 					return nil
@@ -1896,6 +2242,7 @@ func TestSay(t *testing.T) {
 							passed.Add(1)
 						case !errors.Is(err, room.ErrLeft):
 							s.Errorf("Say, while another goroutine calls Leave, = %s\nwant nil or ErrLeft", words(err))
+							return nil
 						}
 					}
 					return nil
@@ -1985,7 +2332,24 @@ func TestGoodbye(t *testing.T) {
 				s.Fatalf("After Leave() the server sent what was left, and ended the call with OK.\nRecv() = %s, want io.EOF", words(err))
 			}
 			if err := s.say(m, "hello"); !errors.Is(err, room.ErrLeft) {
-				s.Fatalf("After Leave(), and after the end, Say(%q) = %s, want ErrLeft", "hello", words(err))
+				s.Fatalf("After Leave(), and after the end, Say(%q) = %s, want ErrLeft:\nwho has left is told so, whether the call is over or not", "hello", words(err))
+			}
+		})
+	})
+	t.Run("from a call that is over", func(t *testing.T) {
+		bubble.Run(t, 18, func(b *bubble.B) {
+			s := scripted(b, func(s *script, stream scriptStream) error {
+				stream.Send(s.welcome())
+				return status.Error(codes.Unavailable, "on purpose")
+			})
+			m := s.mustJoin()
+			s.Wait()
+			s.Go("Leave()", func() error { m.Leave(); return nil }).Wait() // the README does not say what it returns
+			if err := s.say(m, "hello"); !errors.Is(err, room.ErrLeft) {
+				s.Fatalf("The server has ended the call, and after that Leave() was called. Say(%q) = %s, want ErrLeft:\nwho has left is told so, whether the call is over or not", "hello", words(err))
+			}
+			if _, err := s.recv(m); status.Code(err) != codes.Unavailable {
+				s.Fatalf("The server has ended the call with Unavailable, and after that Leave() was called.\nRecv() = %s\nwant an error whose status.Code is that", words(err))
 			}
 		})
 	})

@@ -341,7 +341,8 @@ func (m *Member) Welcome() *roomv1.ChatResponse { return m.welcome }
 
 // Say says a text to everybody in the room. Any goroutines may call it.
 //
-// The error is ErrLeft after Leave, ErrEnded when the call is over, or a status.
+// The error is ErrLeft after Leave, even when the call is over; else ErrEnded when
+// the call is over, or a status.
 func (m *Member) Say(text string) error {
 	return m.send(&roomv1.ChatRequest{Event: &roomv1.ChatRequest_Say{Say: text}})
 }

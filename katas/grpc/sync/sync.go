@@ -38,8 +38,8 @@ func New(name string) *Replica {
 	return new(Replica)
 }
 
-// Set gives a key a value, which stays the caller's. The key is not empty. Set
-// waits for no peer.
+// Set gives a key a value, which stays the caller's. The key is valid UTF-8, and
+// not empty. Set waits for no peer.
 func (r *Replica) Set(key string, value []byte) {
 	// TODO
 }

@@ -306,6 +306,21 @@ func TestCounter(t *testing.T) {
 			}
 		})
 	})
+	for _, dir := range directions {
+		t.Run("above what is in a peer's Have, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 5, func(b *bubble.B) {
+				w := start(b)
+				n, key := w.node(), w.d.Word()
+				p := w.play(dir, n, w.d.Word())
+				high := int64(w.d.Between(1000, 1<<40))
+				p.sends(have(p.name, key, stamp(high, "zz"), w.d.Word(), stamp(1, "a")))
+				n.set(key, "own")
+				if s := n.stamp(key); s.GetCounter() <= high {
+					w.Fatalf("%s sent a Have with %s%s, and not the entry yet. Then came Set(%q): its stamp is %s.\nWant a counter above %d: that write has been heard of.", p.what, word(key), text(stamp(high, "zz")), key, text(s), high)
+				}
+			})
+		})
+	}
 	t.Run("who writes last, having seen the others, wins", func(t *testing.T) {
 		bubble.Run(t, 5, func(b *bubble.B) {
 			w := start(b)
@@ -415,6 +430,39 @@ func TestLacks(t *testing.T) {
 					fmt.Sprintf("Entry %s @*:%s %q", keys[0], n.name, "value of "+keys[0]),
 					fmt.Sprintf("Entry %s @*:%s %q", keys[4], n.name, "value of "+keys[4]),
 					fmt.Sprintf("Entry %s @*:%s deleted", keys[6], n.name), "Synced")
+			})
+		})
+	}
+	for _, dir := range directions {
+		t.Run("in another call of the same peer, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 7, func(b *bubble.B) {
+				w := start(b)
+				n, name := w.node(), w.d.Word()
+				for _, key := range w.d.Words(3) {
+					n.set(key, "value of "+key)
+				}
+				for i := range 2 {
+					p := w.play(dir, n, name)
+					if i > 0 {
+						p.what = "For the second time, and with an empty Have again, " + p.what
+					}
+					p.sends(have(p.name))
+					p.mustHear(append([]string{n.have(nil)}, append(n.entries(nil), "Synced")...)...)
+					p.cancel()
+					w.Wait()
+				}
+			})
+		})
+		t.Run("what its stamp calls the peer's own, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 7, func(b *bubble.B) {
+				w := start(b)
+				n, name, key := w.node(), w.d.Word(), w.d.Word()
+				e := entry(key, stamp(5, name), "written by "+name)
+				w.meet(server, n, w.d.Word()).sends(e)
+				p := w.play(dir, n, name)
+				p.what = "One who has lost all that it wrote: " + p.what
+				p.sends(have(p.name))
+				p.mustHear(line(have(n.name, key, stamp(5, name))), line(e), "Synced")
 			})
 		})
 	}
@@ -540,6 +588,45 @@ func TestEnd(t *testing.T) {
 			})
 		})
 	}
+	t.Run("the client half-closes behind Have, and reads nothing", func(t *testing.T) {
+		bubble.Run(t, 9, func(b *bubble.B) {
+			w := start(b)
+			n, name := w.node(), w.d.Word()
+			n.set(w.d.Word(), "value")
+			w.shut(n.name, name)
+			p := w.play(directions[0], n, name)
+			p.sends(have(p.name))
+			p.about = unread
+			p.halfClose()
+			p.mustEnd(codes.InvalidArgument)
+		})
+	})
+	t.Run("others write on behind the half-close", func(t *testing.T) {
+		bubble.Run(t, 9, func(b *bubble.B) {
+			w := start(b)
+			n, keys, name := w.node(), w.d.Words(4), w.d.Word()
+			n.set(keys[0], "old")
+			p := w.meet(directions[0], n, name)
+			w.shut(n.name, name)
+			n.set(keys[0], "new")
+			n.set(keys[1], "new")
+			p.halfClose()
+			for i := 0; i < 4*len(keys) && !p.isOver(); i++ {
+				w.pass(n.name, name)
+				n.set(keys[2+i%2], fmt.Sprint("later ", i))
+			}
+			if !p.isOver() {
+				w.Fatalf("%s has half-closed when two keys were still to be sent to it. From then on,\na key was written behind each message that it took in. It got\n%sand the call goes on. Want it to end: what is written behind the half-close\nneed not go with it.", p.what, list(p.lines(), -1))
+			}
+			w.open(n.name, name)
+			p.mustEnd(codes.OK)
+			for _, key := range keys[:2] {
+				if e := p.entry(key); string(e.GetValue()) != "new" {
+					w.Fatalf("%s has half-closed, and got\n%sWant %s=\"new\" among it: that was written before.", p.what, list(p.lines(), -1), word(key))
+				}
+			}
+		})
+	})
 	t.Run("Once half-closes, and waits", func(t *testing.T) {
 		bubble.Run(t, 9, func(b *bubble.B) {
 			w := start(b)
@@ -599,6 +686,34 @@ func TestOnceFails(t *testing.T) {
 			})
 		}
 	}
+	for _, dir := range []direction{once, running} {
+		t.Run("the server says OK, and has not taken all, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 10, func(b *bubble.B) {
+				w := start(b)
+				n := w.node()
+				for _, key := range w.d.Words(3) {
+					n.set(key, "own")
+				}
+				p := w.play(dir, n, w.d.Word())
+				w.shut(n.name, p.name)
+				p.sends(have(p.name), synced())
+				p.end(nil)
+				if err := p.returned(); !errors.Is(err, sync.ErrIncomplete) {
+					w.Fatalf("%s said Have and Synced, lacks three keys, and ended the call with\nOK while their entries still waited to be sent. %s returned %s.\nWant ErrIncomplete: the two are not the same.", p.what, dir.method, outcome(err))
+				}
+			})
+		})
+	}
+	t.Run("the server says OK when both are synced, in Run", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) {
+			w := start(b)
+			n := w.node()
+			n.set(w.d.Word(), "own")
+			p := w.meet(running, n, w.d.Word())
+			p.end(nil)
+			p.mustReturn(codes.OK)
+		})
+	})
 	t.Run("the server fails behind Synced", func(t *testing.T) {
 		bubble.Run(t, 10, func(b *bubble.B) {
 			w := start(b)
@@ -630,6 +745,9 @@ func TestOnceFails(t *testing.T) {
 			p.mustBeGone()
 		})
 	})
+	t.Run("the caller's context has a cause", func(t *testing.T) {
+		bubble.Run(t, 10, func(b *bubble.B) { start(b).mustTellCodes("Once") })
+	})
 	t.Run("the caller's deadline comes", func(t *testing.T) {
 		bubble.Run(t, 10, func(b *bubble.B) {
 			w := start(b)
@@ -647,6 +765,16 @@ func TestOnceFails(t *testing.T) {
 
 // Messages that no replica sends (gRPC, status codes).
 func TestHostile(t *testing.T) {
+	// Most bad messages have this counter, which is a good one: greater than all
+	// others of the test, and than a clock's nanoseconds.
+	const high = 1 << 61
+	// crowd is a Have with stamps that are all right, but for the given ones.
+	crowd := func(p *peer, name string, bad ...any) *event {
+		for i := range 20 {
+			bad = append(bad, fmt.Sprint("crowd", i), stamp(high, p.name))
+		}
+		return have(name, bad...)
+	}
 	good := func(p *peer) []*event {
 		return []*event{have(p.name), entry("good", stamp(70, p.name), "kept")}
 	}
@@ -654,21 +782,21 @@ func TestHostile(t *testing.T) {
 		why string
 		say func(p *peer) []*event // the last of them is bad
 	}{
-		{"an entry before Have", func(p *peer) []*event { return []*event{entry("bad", stamp(70, p.name), "x")} }},
+		{"an entry before Have", func(p *peer) []*event { return []*event{entry("bad", stamp(high, p.name), "x")} }},
 		{"Synced before Have", func(p *peer) []*event { return []*event{synced()} }},
 		{"no event before Have", func(p *peer) []*event { return []*event{{}} }},
 		{"no event", func(p *peer) []*event { return append(good(p), &event{}) }},
-		{"Have twice", func(p *peer) []*event { return append(good(p), have(p.name)) }},
+		{"Have twice", func(p *peer) []*event { return append(good(p), crowd(p, p.name)) }},
 		{"Synced twice", func(p *peer) []*event { return append(good(p), synced(), synced()) }},
-		{"Have behind Synced", func(p *peer) []*event { return append(good(p), synced(), have(p.name)) }},
-		{"a Have without a name", func(p *peer) []*event { return []*event{have("")} }},
-		{"a Have with the other's own name", func(p *peer) []*event { return []*event{have(p.n.name)} }},
-		{"a Have with an empty key", func(p *peer) []*event { return []*event{have(p.name, "", stamp(70, p.name))} }},
-		{"a Have with a counter of 0", func(p *peer) []*event { return []*event{have(p.name, "bad", stamp(0, p.name))} }},
-		{"a Have with a negative counter", func(p *peer) []*event { return []*event{have(p.name, "bad", stamp(-3, p.name))} }},
-		{"a Have with a counter above MaxCounter", func(p *peer) []*event { return []*event{have(p.name, "bad", stamp(sync.MaxCounter+1, p.name))} }},
-		{"a Have with a stamp of nobody", func(p *peer) []*event { return []*event{have(p.name, "bad", stamp(70, ""))} }},
-		{"an entry without a key", func(p *peer) []*event { return append(good(p), entry("", stamp(70, p.name), "x")) }},
+		{"Have behind Synced", func(p *peer) []*event { return append(good(p), synced(), crowd(p, p.name)) }},
+		{"a Have without a name", func(p *peer) []*event { return []*event{crowd(p, "")} }},
+		{"a Have with the other's own name", func(p *peer) []*event { return []*event{crowd(p, p.n.name)} }},
+		{"a Have with an empty key", func(p *peer) []*event { return []*event{crowd(p, p.name, "", stamp(70, p.name))} }},
+		{"a Have with a counter of 0", func(p *peer) []*event { return []*event{crowd(p, p.name, "bad", stamp(0, p.name))} }},
+		{"a Have with a negative counter", func(p *peer) []*event { return []*event{crowd(p, p.name, "bad", stamp(-3, p.name))} }},
+		{"a Have with a counter above MaxCounter", func(p *peer) []*event { return []*event{crowd(p, p.name, "bad", stamp(sync.MaxCounter+1, p.name))} }},
+		{"a Have with a stamp of nobody", func(p *peer) []*event { return []*event{crowd(p, p.name, "bad", stamp(70, ""))} }},
+		{"an entry without a key", func(p *peer) []*event { return append(good(p), entry("", stamp(high, p.name), "x")) }},
 		{"an entry without a stamp", func(p *peer) []*event { return append(good(p), entry("bad", nil, "x")) }},
 		{"an entry with a counter of 0", func(p *peer) []*event { return append(good(p), entry("bad", stamp(0, p.name), "x")) }},
 		{"an entry with a negative counter", func(p *peer) []*event { return append(good(p), entry("bad", stamp(-1, p.name), "x")) }},
@@ -676,9 +804,9 @@ func TestHostile(t *testing.T) {
 			return append(good(p), entry("bad", stamp(sync.MaxCounter+1, p.name), "x"))
 		}},
 		{"an entry with the greatest counter there is", func(p *peer) []*event { return append(good(p), entry("bad", stamp(1<<63-1, p.name), "x")) }},
-		{"an entry with a stamp of nobody", func(p *peer) []*event { return append(good(p), entry("bad", stamp(70, ""), "x")) }},
+		{"an entry with a stamp of nobody", func(p *peer) []*event { return append(good(p), entry("bad", stamp(high, ""), "x")) }},
 		{"a deletion with a value", func(p *peer) []*event {
-			e := gone("bad", stamp(70, p.name))
+			e := gone("bad", stamp(high, p.name))
 			e.GetEntry().Value = []byte("x")
 			return append(good(p), e)
 		}},
@@ -699,16 +827,39 @@ func TestHostile(t *testing.T) {
 					if len(said) > 1 {
 						want["good"] = "kept"
 					}
-					p.about = fmt.Sprintf("\nThe last message it sent is %s:\n  %s", tt.why, line(said[len(said)-1]))
+					p.about = fmt.Sprintf("\nThe last message it sent is %s:\n  %s", tt.why, clip(line(said[len(said)-1])))
 					p.mustFail(codes.InvalidArgument)
-					p.about = ""
 					n.mustHave(want)
+					n.set("after", "own")
+					if s := n.stamp("after"); s.GetCounter() >= high {
+						w.Fatalf("%s was refused. Then came Set(\"after\"): its stamp is %s.%s\nWant a counter that does not come from there: nothing of that message is kept.", p.what, text(s), p.about)
+					}
+					p.about = ""
+					want["after"] = "own"
 					m := w.node()
 					m.once(n)
 					m.mustHave(want)
 				})
 			})
 		}
+	}
+	for _, dir := range directions {
+		t.Run("from one that reads nothing, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 11, func(b *bubble.B) {
+				w := start(b)
+				n, name := w.node(), w.d.Word()
+				n.set("own", "stays")
+				w.shut(n.name, name)
+				p := w.play(dir, n, name)
+				p.sends(have(p.name))
+				p.mustGoOn()
+				p.sends(have(p.name))
+				p.about = "\nIt has sent Have twice. " + unread[1:]
+				p.mustFail(codes.InvalidArgument)
+				p.about = ""
+				n.mustHave(state{"own": "stays"})
+			})
+		})
 	}
 	t.Run("what is still good", func(t *testing.T) {
 		bubble.Run(t, 11, func(b *bubble.B) {
@@ -832,6 +983,58 @@ func TestPassOn(t *testing.T) {
 			r.mustHear()
 		})
 	})
+	t.Run("to the one whose name it bears, when another tells", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			w := start(b)
+			n := w.node()
+			p, q, r := w.meet(server, n, w.d.Word()), w.meet(server, n, w.d.Word()), w.meet(running, n, w.d.Word())
+			for _, to := range []*peer{q, r} {
+				e := entry(w.d.Word(), stamp(5, to.name), "written by "+to.name+", and lost")
+				p.sends(e)
+				q.mustHear(line(e))
+				r.mustHear(line(e))
+			}
+		})
+	})
+	for _, dir := range []direction{server, running} {
+		t.Run("not back, when an older write of the key waits, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 13, func(b *bubble.B) {
+				w := start(b)
+				n, keys, name := w.node(), w.d.Words(2), w.d.Word()
+				p := w.meet(dir, n, name)
+				w.shut(n.name, name)
+				n.set(keys[0], "in its Send")
+				n.set(keys[1], "waits")
+				e := entry(keys[1], stamp(n.counter(keys[1])+1, name), "later, from the peer")
+				p.sends(e)
+				w.open(n.name, name)
+				p.mustNotHear(line(e))
+				p.mustKnow(n)
+			})
+		})
+		t.Run("not back, when its Have had an older one, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 13, func(b *bubble.B) {
+				w := start(b)
+				n, keys, name := w.node(), w.d.Words(4), w.d.Word()
+				for _, key := range keys {
+					n.set(key, "own")
+				}
+				w.shut(n.name, name)
+				p := w.play(dir, n, name)
+				p.sends(have(name))
+				var theirs []*event
+				for _, key := range keys {
+					theirs = append(theirs, entry(key, stamp(n.counter(key)+10, name), "later, from the peer"))
+				}
+				p.sends(theirs...)
+				w.open(n.name, name)
+				for _, e := range theirs {
+					p.mustNotHear(line(e))
+				}
+				p.mustKnow(n)
+			})
+		})
+	}
 	t.Run("in the exchange as well", func(t *testing.T) {
 		bubble.Run(t, 13, func(b *bubble.B) {
 			w := start(b)
@@ -892,6 +1095,58 @@ func TestSlow(t *testing.T) {
 				w.open(n.name, p.name)
 				p.mustKnow(n)
 				p.mustHaveHeardAtMost(10, fmt.Sprintf("Meanwhile, one key was written %d times", writes))
+			})
+		})
+	}
+	for _, dir := range []direction{server, running} {
+		t.Run("what waits in memory, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 14, func(b *bubble.B) {
+				const writes = 80000
+				w := start(b)
+				n, key := w.node(), w.d.Word()
+				p := w.meet(dir, n, w.d.Word())
+				w.shut(n.name, p.name)
+				n.set(w.d.Word(), "the first one")
+				many := func(k int) int64 {
+					for range k {
+						n.quietly(key, "value")
+					}
+					return heap()
+				}
+				before := many(writes / 10)
+				if grown := many(writes) - before; grown > 512<<10 {
+					w.Fatalf("%s reads nothing. Meanwhile, one key was written %d times, for which\nit took %d KiB of memory. Want one key to wait, and no more: however often it\nis written.", p.what, writes, grown>>10)
+				}
+				runtime.KeepAlive(n.r)
+				w.open(n.name, p.name)
+				p.mustKnow(n)
+			})
+		})
+	}
+	for _, hot := range []string{"first", "last"} {
+		t.Run("each gets its turn, and the "+hot+" key is written all the time", func(t *testing.T) {
+			bubble.Run(t, 14, func(b *bubble.B) {
+				w := start(b)
+				n, name := w.node(), w.d.Word()
+				keys := slices.Sorted(slices.Values(w.d.Words(6)))
+				if hot == "last" {
+					slices.Reverse(keys)
+				}
+				p := w.meet(server, n, name)
+				w.shut(n.name, name)
+				for _, key := range keys {
+					n.set(key, "waits")
+				}
+				most := 2*len(keys) + 4
+				for i := range most {
+					n.set(keys[0], fmt.Sprint("hot ", i))
+					w.pass(n.name, name)
+				}
+				for _, key := range keys {
+					if p.entry(key) == nil {
+						w.Fatalf("%s takes one message at a time. %d keys waited for it; then the %s of\nthem was written again, before each message. In %d messages it got\n%sand nothing of %s. Want what is new behind what was already to be sent.", p.what, len(keys), hot, most, list(p.lines(), -1), word(key))
+					}
+				}
 			})
 		})
 	}
@@ -988,6 +1243,32 @@ func TestMeanwhile(t *testing.T) {
 			})
 		})
 	}
+	for _, dir := range directions {
+		t.Run("and Synced comes, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 15, func(b *bubble.B) {
+				w := start(b)
+				n, keys, name := w.node(), w.d.Words(5), w.d.Word()
+				for _, key := range keys {
+					n.set(key, "old")
+				}
+				w.shut(n.name, name)
+				p := w.play(dir, n, name)
+				p.sends(have(p.name))
+				for i := range len(keys) + 2 {
+					w.pass(n.name, name)
+					n.set(keys[i%len(keys)], fmt.Sprint("new ", i))
+				}
+				if lines := p.lines(); !slices.Contains(lines, "Synced") {
+					w.Fatalf("%s takes one message at a time, and behind each a key is written, one of the\n%d that it lacks. Its first %d messages are\n%sWant Have, an entry of each key, and Synced: a key that is written again goes\nin its place, or behind Synced. Else Synced never comes.", p.what, len(keys), len(lines), list(lines, -1))
+				}
+				w.open(n.name, name)
+				if dir.method != "Once" {
+					p.mustKnow(n)
+				}
+				p.mustHaveHeardOnce("Synced")
+			})
+		})
+	}
 	t.Run("again and again", func(t *testing.T) {
 		bubble.Run(t, 15, func(b *bubble.B) {
 			w := start(b)
@@ -1000,7 +1281,10 @@ func TestMeanwhile(t *testing.T) {
 				}
 				n.mustBe(m)
 				cancel()
-				c.mustReturn(codes.Canceled)
+				w.Wait()
+				if !c.Returned() {
+					return // which is rule 17's
+				}
 			}
 		})
 	})
@@ -1082,6 +1366,9 @@ func TestOver(t *testing.T) {
 			w.mustBeOver(m, n, codes.DeadlineExceeded, codes.Canceled)
 		})
 	})
+	t.Run("the client's context has a cause", func(t *testing.T) {
+		bubble.Run(t, 17, func(b *bubble.B) { start(b).mustTellCodes("Run") })
+	})
 	for _, slow := range []string{"client", "server"} {
 		t.Run("the client cancels, and the "+slow+" reads nothing", func(t *testing.T) {
 			bubble.Run(t, 17, func(b *bubble.B) {
@@ -1144,43 +1431,52 @@ func TestOver(t *testing.T) {
 			n.mustBe(m)
 		})
 	})
-	t.Run("nothing waits for who has gone", func(t *testing.T) {
+	t.Run("a client that takes nothing, and its second call", func(t *testing.T) {
 		bubble.Run(t, 17, func(b *bubble.B) {
-			const many, writes = 60, 2000
 			w := start(b)
-			n, m, keys := w.node(), w.node(), w.d.Words(writes)
-			client := w.client(w.d.Word(), n.name)
-			for range many {
-				ctx, cancel := context.WithCancel(b.Context())
-				stream, err := client.Sync(ctx)
-				if err == nil {
-					err = stream.Send(request(have("gone")))
-				}
-				if err == nil {
-					_, err = stream.Recv()
-				}
-				if err != nil {
-					w.Fatalf("A call of Sync that begins with Have: %s\nwant Have", outcome(err))
-				}
-				w.Wait()
-				cancel()
+			n, name := w.node(), w.d.Word()
+			for _, key := range w.d.Words(5) {
+				n.set(key, "value")
 			}
-			w.Wait()
-			grows := func(n *node) int64 {
-				before := heap()
-				for _, key := range keys {
-					n.quietly(key, "value")
-				}
-				return heap() - before
+			ctx, cancel := context.WithCancel(b.Context())
+			stream, err := w.client(name, n.name).Sync(ctx)
+			if err == nil {
+				err = stream.Send(request(have(name)))
 			}
-			alone, now := grows(m), grows(n)
-			if now > 2*alone+512<<10 {
-				w.Fatalf("%d clients have called Sync of %s, and cancelled. Then %d keys were set, for which\nit took %d KiB of memory. A replica that nobody has called takes %d KiB for them.\nWant nothing to wait for those who have gone.", many, n.name, writes, now>>10, alone>>10)
+			if err != nil {
+				w.Fatalf("A call of Sync that begins with Have: %s", outcome(err))
 			}
-			runtime.KeepAlive(n.r)
-			runtime.KeepAlive(m.r)
+			w.Wait() // all is on its way, and nobody calls Recv
+			cancel()
+			p := w.play(server, n, name)
+			p.what = "Its first call was cancelled before it had taken anything. Then " + p.what
+			p.sends(have(name))
+			p.mustHear(append([]string{n.have(nil)}, append(n.entries(nil), "Synced")...)...)
 		})
 	})
+	for _, method := range []string{"Sync", "Once", "Run"} {
+		t.Run("nothing waits for who has gone, "+method, func(t *testing.T) {
+			bubble.Run(t, 17, func(b *bubble.B) {
+				const many, writes = 60, 2000
+				w := start(b)
+				n, m, keys := w.node(), w.node(), w.d.Words(writes)
+				w.callAndGo(n, method, many)
+				grows := func(n *node) int64 {
+					before := heap()
+					for _, key := range keys {
+						n.quietly(key, "value")
+					}
+					return heap() - before
+				}
+				alone, now := grows(m), grows(n)
+				if now > 2*alone+512<<10 {
+					w.Fatalf("%d calls of %s are over, all of %s. Then %d keys were set, for which\nit took %d KiB of memory. A replica without a call takes %d KiB for them.\nWant nothing to wait for those who have gone.", many, method, n.name, writes, now>>10, alone>>10)
+				}
+				runtime.KeepAlive(n.r)
+				runtime.KeepAlive(m.r)
+			})
+		})
+	}
 	t.Run("nothing is left of many", func(t *testing.T) {
 		bubble.Run(t, 17, func(b *bubble.B) {
 			const many = 12
@@ -1443,7 +1739,7 @@ type world struct {
 
 	mu      gosync.Mutex
 	servers map[string]func(grpc.BidiStreamingServer[syncv1.SyncRequest, syncv1.SyncResponse]) error
-	gates   map[[2]string]chan struct{} // from, to: closed when a Send may go on
+	gates   map[[2]string]chan struct{} // from, to: a value lets one Send go on; closed, all
 	taps    map[[2]string]*tap          // from, to: of the last call
 }
 
@@ -1484,7 +1780,7 @@ func (d dispatch) Sync(stream grpc.BidiStreamingServer[syncv1.SyncRequest, syncv
 func (w *world) serve(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	from := strings.Join(metadata.ValueFromIncomingContext(stream.Context(), "from"), "")
 	to := strings.Join(metadata.ValueFromIncomingContext(stream.Context(), "to"), "")
-	t := w.newTap(to, from)
+	t := w.newTap(to, from, false)
 	err := handler(srv, &serverStream{stream, t})
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -1500,7 +1796,7 @@ func (w *world) client(from, to string) syncv1.SyncServiceClient {
 		if err != nil {
 			return nil, err
 		}
-		return &clientStream{stream, w.newTap(from, to)}, nil
+		return &clientStream{stream, w.newTap(from, to, true)}, nil
 	}
 	return syncv1.NewSyncServiceClient(w.link.Dial(from+"@"+to, grpc.WithChainStreamInterceptor(tapped),
 		grpc.WithStaticStreamWindowSize(window), grpc.WithStaticConnWindowSize(window),
@@ -1511,6 +1807,7 @@ func (w *world) client(from, to string) syncv1.SyncServiceClient {
 type tap struct {
 	w        *world
 	from, to string
+	client   bool // from is
 
 	mu      gosync.Mutex
 	sending int // goroutines in SendMsg
@@ -1523,8 +1820,8 @@ type tap struct {
 // sent is a message, and what it was when it was sent.
 type sent struct{ msg, was proto.Message }
 
-func (w *world) newTap(from, to string) *tap {
-	t := &tap{w: w, from: from, to: to}
+func (w *world) newTap(from, to string, client bool) *tap {
+	t := &tap{w: w, from: from, to: to, client: client}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.taps[[2]string{from, to}] = t
@@ -1563,10 +1860,19 @@ func (t *tap) send(ctx context.Context, m any, send func(any) error) error {
 		select {
 		case <-gate:
 		case <-ctx.Done():
-			return status.FromContextError(ctx.Err()).Err()
+			return t.gone(ctx)
 		}
 	}
 	return send(m)
+}
+
+// gone is what Send returns when the call is over: as gRPC has it, the client's
+// tells no more than that.
+func (t *tap) gone(ctx context.Context) error {
+	if t.client {
+		return io.EOF
+	}
+	return status.FromContextError(ctx.Err()).Err()
 }
 
 type serverStream struct {
@@ -1588,6 +1894,31 @@ func (t *tap) most() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.peak
+}
+
+// misuse says what is wrong with how one side of the last call sends, if that is
+// why the other side did not like it.
+func (w *world) misuse(from, to string) string {
+	w.Wait()
+	w.mu.Lock()
+	t := w.taps[[2]string{from, to}]
+	w.mu.Unlock()
+	if t == nil {
+		return ""
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var words string
+	if t.peak > 1 {
+		words += fmt.Sprintf("\n%d goroutines of %s were in Send at once (rule 16).", t.peak, from)
+	}
+	if len(t.sent) > 0 {
+		m, ok := t.sent[0].was.(interface{ GetHave() *syncv1.Have })
+		if ok && m.GetHave() == nil {
+			words += fmt.Sprintf("\nThe first message that %s sent is not Have (rule 2).", from)
+		}
+	}
+	return words
 }
 
 // mustBeUnchanged wants all messages to be what they were when they were sent.
@@ -1651,6 +1982,87 @@ func (w *world) open(from, to string) {
 	w.Wait()
 }
 
+// pass lets one message through, if there is one to send.
+func (w *world) pass(from, to string) {
+	w.mu.Lock()
+	gate := w.gates[[2]string{from, to}]
+	w.mu.Unlock()
+	w.Wait()
+	select {
+	case gate <- struct{}{}:
+		w.link.Note("%s reads one message", to)
+	default:
+	}
+	w.Wait()
+}
+
+// unread is about a peer that takes nothing.
+const unread = "\nIt reads nothing, so that a Send for it waits; only the end of the call ends that:\nin the handler, to return; in the client, to cancel."
+
+// mustTellCodes wants the codes of contexts that are over, whatever their cause.
+func (w *world) mustTellCodes(method string) {
+	w.T().Helper()
+	n, name := w.node(), w.d.Word()
+	w.script(name)
+	cause := errors.New("the caller's own cause")
+	ctx, cancel := context.WithCancelCause(w.Context())
+	c := w.call(n, method, name, ctx)
+	w.Wait()
+	w.link.Note("its context is cancelled with a cause, by context.WithCancelCause")
+	cancel(cause)
+	c.mustReturn(codes.Canceled)
+	later, stop := context.WithTimeoutCause(w.Context(), 30*time.Second, cause)
+	defer stop()
+	c = w.call(n, method, name, later)
+	<-time.After(31 * time.Second)
+	w.link.Note("its context had a timeout with a cause, from context.WithTimeoutCause")
+	c.mustReturn(codes.DeadlineExceeded)
+}
+
+// callAndGo has a replica play its part in that many calls that come to their
+// end: as the server, of clients that cancel, or as the client.
+func (w *world) callAndGo(n *node, method string, many int) {
+	w.T().Helper()
+	if method == "Sync" {
+		client := w.client(w.d.Word(), n.name)
+		for range many {
+			ctx, cancel := context.WithCancel(w.Context())
+			stream, err := client.Sync(ctx)
+			if err == nil {
+				err = stream.Send(request(have("gone")))
+			}
+			if err == nil {
+				_, err = stream.Recv()
+			}
+			if err != nil {
+				w.Fatalf("A call of Sync that begins with Have: %s\nwant Have", outcome(err))
+			}
+			w.Wait()
+			cancel()
+			w.Wait()
+		}
+		return
+	}
+	client := w.client(n.name, w.node().name)
+	for range many {
+		ctx, cancel := context.WithCancel(w.Context())
+		c := w.Go(fmt.Sprintf("%s.%s(ctx, client)", n.name, method), func() error {
+			if method == "Once" {
+				return n.r.Once(ctx, client)
+			}
+			return n.r.Run(ctx, client)
+		})
+		w.Wait()
+		cancel()
+		if w.Wait(); !c.Returned() {
+			w.Fatalf("%s's context is over, and it has not returned.\n\n%s", method, w.Waiting())
+		}
+		if method == "Once" && c.Wait() != nil {
+			w.Fatalf("Once returned %s\nwant nil", outcome(c.Wait()))
+		}
+	}
+}
+
 // state is keys and values.
 type state map[string]string
 
@@ -1686,7 +2098,7 @@ func (n *node) quickly(call string, f func()) {
 	n.w.T().Helper()
 	c := n.w.Go(n.name+"."+call, func() error { f(); return nil })
 	if n.w.Wait(); !c.Returned() {
-		n.w.Fatalf("%s.%s has not returned. Want it to, at once: it waits for no peer.\n\n%s", n.name, call, n.w.Waiting())
+		n.w.Fatalf("%s.%s has not returned. Want it to, at once: it waits for no peer (rule 14).\n\n%s", n.name, call, n.w.Waiting())
 	}
 }
 
@@ -1787,6 +2199,7 @@ func (n *node) counter(key string) int64 {
 func (n *node) stamps() map[string]*syncv1.Stamp {
 	n.w.T().Helper()
 	ctx, cancel := context.WithCancel(n.w.Context())
+	defer n.w.Wait() // until that call has left nothing
 	defer cancel()
 	const name = "look"
 	stream, err := n.w.client(name, n.name).Sync(ctx)
@@ -1798,7 +2211,7 @@ func (n *node) stamps() map[string]*syncv1.Stamp {
 		first, err = stream.Recv()
 	}
 	if err != nil || first.GetHave() == nil {
-		n.w.Fatalf("A call of Sync on %s that begins with Have; the first message that came is\n  %s\nand the error %s. Want Have.", n.name, line(first), outcome(err))
+		n.w.Fatalf("A call of Sync on %s that begins with Have; the first message that came is\n  %s\nand the error %s. Want Have (rule 2).", n.name, line(first), outcome(err))
 	}
 	return first.GetHave().GetStamps()
 }
@@ -1855,10 +2268,10 @@ func (n *node) once(m *node) {
 	n.w.T().Helper()
 	c := n.w.call(n, "Once", m.name, n.w.Context())
 	if n.w.Wait(); !c.Returned() {
-		n.w.Fatalf("%s has not returned.\nWant it to, once both are the same.\n\n%s", c.what, n.w.Waiting())
+		n.w.Fatalf("%s has not returned.\nWant it to, once both are the same (rule 3).\n\n%s", c.what, n.w.Waiting())
 	}
 	if err := c.Wait(); err != nil {
-		n.w.Fatalf("%s returned %s\nwant nil", c.what, outcome(err))
+		n.w.Fatalf("%s returned %s\nwant nil (rule 3)%s", c.what, outcome(err), n.w.misuse(n.name, m.name)+n.w.misuse(m.name, n.name))
 	}
 }
 
@@ -1867,7 +2280,7 @@ func (n *node) run(m *node) *calling {
 	n.w.T().Helper()
 	c := n.w.call(n, "Run", m.name, n.w.Context())
 	if n.w.Wait(); c.Returned() {
-		n.w.Fatalf("%s returned %s\nwant it to go on until its context is done", c.what, outcome(c.Wait()))
+		n.w.Fatalf("%s returned %s\nwant it to go on until its context is done (rule 12)", c.what, outcome(c.Wait()))
 	}
 	return c
 }
@@ -2048,7 +2461,7 @@ func (p *peer) sends(events ...*event) {
 		}
 		c := p.w.Go(p.name+" sends", func() error { return p.say(e) })
 		if p.w.Wait(); !c.Returned() {
-			p.w.Fatalf("%s has sent so much that its connection is full: %s does not read.\nWant it to go on reading, whatever it has to send itself.\n\n%s", p.what, p.n.name, p.w.Waiting())
+			p.w.Fatalf("%s has sent so much that its connection is full: %s does not read.\nWant it to go on reading, whatever it has to send itself (rule 8).\n\n%s", p.what, p.n.name, p.w.Waiting())
 		}
 	}
 }
@@ -2171,6 +2584,31 @@ func (p *peer) mustEndWith(want string) {
 	if lines := p.lines(); len(lines) == 0 || lines[len(lines)-1] != want {
 		p.w.Fatalf("%s got, by %v\n%sWant %s at the end.\n%s", p.what, p.w.Elapsed(), list(lines, -1), want, p.howEnded())
 	}
+}
+
+// mustNotHear wants a message not to have come.
+func (p *peer) mustNotHear(not string) {
+	p.w.T().Helper()
+	lines := p.lines()
+	if i := slices.Index(lines, not); i >= 0 {
+		p.w.Fatalf("%s got, by %v\n%sWant nothing back that it has sent itself.", p.what, p.w.Elapsed(), list(lines, i))
+	}
+}
+
+// entry is what has come of a key.
+func (p *peer) entry(key string) *syncv1.Entry {
+	p.w.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.has[key]
+}
+
+// isOver says whether the call has ended for a client that the test plays.
+func (p *peer) isOver() bool {
+	p.w.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended
 }
 
 // mustHaveHeardOnce wants a message to have come once.
@@ -2318,9 +2756,7 @@ func list(lines []string, mark int) string {
 	}
 	var b strings.Builder
 	for i, l := range lines {
-		if len(l) > 200 {
-			l = l[:200] + " …"
-		}
+		l = clip(l)
 		switch {
 		case len(lines) > 20 && (i < mark-6 || i > max(mark, 0)+6):
 			if i == 0 || i == len(lines)-1 {
@@ -2333,6 +2769,14 @@ func list(lines []string, mark int) string {
 		}
 	}
 	return b.String()
+}
+
+// clip is a line, and not all of a long one.
+func clip(l string) string {
+	if len(l) > 200 {
+		return l[:200] + " …"
+	}
+	return l
 }
 
 // short is a value, quoted, and not all of a long one.

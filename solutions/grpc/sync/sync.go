@@ -50,8 +50,8 @@ func New(name string) *Replica {
 	return &Replica{name: name, entries: map[string]*syncv1.Entry{}, peers: map[*peer]bool{}}
 }
 
-// Set gives a key a value, which stays the caller's. The key is not empty. Set
-// waits for no peer.
+// Set gives a key a value, which stays the caller's. The key is valid UTF-8, and
+// not empty. Set waits for no peer.
 func (r *Replica) Set(key string, value []byte) {
 	r.write(&syncv1.Entry{Key: key, Value: bytes.Clone(value)})
 }
@@ -280,13 +280,16 @@ func (r *Replica) hearHave(p *peer, have *syncv1.Have) error {
 	case have.GetReplica() == r.name:
 		return invalid("both replicas are called %q", r.name)
 	}
+	var greatest int64
 	for key, stamp := range have.GetStamps() {
 		if err := check(key, stamp); err != nil {
 			return err
 		}
+		greatest = max(greatest, stamp.GetCounter())
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.counter = max(r.counter, greatest)
 	for key, e := range r.entries {
 		if later(e.GetStamp(), have.GetStamps()[key]) {
 			p.pending[key] = true

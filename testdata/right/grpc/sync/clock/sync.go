@@ -54,6 +54,7 @@ type Replica struct {
 // hub is the queue of a peer: keys in the order in which they changed first.
 type hub struct {
 	open  bool
+	deaf  bool // its end has come: it is told of no more changes
 	keys  []string
 	in    map[string]bool
 	bell  chan struct{}
@@ -115,7 +116,7 @@ func (r *Replica) assign(key string, c cell, from *hub) {
 	for _, h := range r.hubs {
 		if h == from {
 			h.drop(key)
-		} else if h.open {
+		} else if h.open && !h.deaf {
 			h.add(key)
 		}
 	}
@@ -195,10 +196,11 @@ type link struct {
 	both chan struct{} // closed when the other's Synced has come
 	half chan struct{} // closed at the other's half-close
 	sent chan error
+	told bool // Synced is sent; before sent has a value, it is the sender's
 }
 
 func (r *Replica) link(p pipe) *link {
-	return &link{r, p, &hub{in: map[string]bool{}, bell: make(chan struct{}, 1)}, make(chan struct{}), make(chan struct{}), make(chan error, 1)}
+	return &link{r: r, p: p, h: &hub{in: map[string]bool{}, bell: make(chan struct{}, 1)}, both: make(chan struct{}), half: make(chan struct{}), sent: make(chan error, 1)}
 }
 
 func (l *link) join() (have *syncv1.Have) {
@@ -250,27 +252,27 @@ func (l *link) pop() (e *syncv1.Entry, over bool) {
 
 func (l *link) talk(have *syncv1.Have, until <-chan struct{}) error {
 	err := l.p.send(&syncv1.SyncResponse{Event: &syncv1.SyncResponse_Have{Have: have}})
-	synced := false
 	for err == nil {
 		ending := false
 		select {
 		case <-until:
 			ending = true
+			l.r.locked(func() { l.h.deaf = true })
 		default:
 		}
 		e, over := l.pop()
 		if e != nil {
 			err = l.p.send(&syncv1.SyncResponse{Event: &syncv1.SyncResponse_Entry{Entry: e}})
 		}
-		if err == nil && over && !synced {
-			synced = true
+		if err == nil && over && !l.told {
 			err = l.p.send(&syncv1.SyncResponse{Event: &syncv1.SyncResponse_Synced{Synced: &syncv1.Synced{}}})
+			l.told = err == nil
 			continue
 		}
 		if e != nil || err != nil {
 			continue
 		}
-		if ending && synced {
+		if ending && l.told {
 			return nil
 		}
 		stop := until
@@ -308,13 +310,16 @@ func (l *link) listen() error {
 			if state != 0 || e.Have.GetReplica() == "" || e.Have.GetReplica() == l.r.name {
 				return errHostile
 			}
+			top := int64(0)
 			for key, s := range e.Have.GetStamps() {
 				if !fine(key, s) {
 					return errHostile
 				}
+				top = max(top, s.GetCounter())
 			}
 			state = 1
 			l.r.locked(func() {
+				l.r.last = max(l.r.last, top)
 				for key, c := range l.r.data {
 					s := e.Have.GetStamps()[key]
 					if (version{s.GetCounter(), s.GetReplica()}).before(c.version) {
@@ -392,7 +397,7 @@ func (r *Replica) call(ctx context.Context, client syncv1.SyncServiceClient, unt
 	err = l.listen()
 	cancel()
 	<-l.sent
-	if err == io.EOF {
+	if err == io.EOF || err == nil && !l.told {
 		return ErrIncomplete
 	}
 	return err

@@ -1,9 +1,9 @@
 //go:build solution
 
 // Package sync numbers what it stores, and each call remembers up to which number
-// it has sent; a channel that is closed tells all of them of news. The handler
-// itself sends, and its Have waits for the client's. Counters are Lamport's to
-// the letter: they grow with what is received, too.
+// it has sent; a channel that is closed tells all of them of news. The server's
+// Have waits for the client's. Counters are Lamport's to the letter: they grow
+// with what is received, too.
 package sync
 
 import (
@@ -113,6 +113,7 @@ type session struct {
 	has     map[string]*syncv1.Stamp // r.mu
 	cursor  int
 	closing chan struct{} // closed at the other's half-close
+	told    bool          // Synced is sent
 }
 
 func (r *Replica) session(send func(*syncv1.Have, *syncv1.Entry, *syncv1.Synced) error) *session {
@@ -171,6 +172,7 @@ func (s *session) say(ctx context.Context, once bool) error {
 			if err := s.send(nil, nil, new(syncv1.Synced)); err != nil {
 				return err
 			}
+			s.told = true
 		}
 		if once || ending {
 			return nil
@@ -204,12 +206,15 @@ func (s *session) listen(recv func() (event, error)) error {
 	if h == nil || h.Replica == "" || h.Replica == s.r.name {
 		return invalid
 	}
+	var seen int64
 	for key, stamp := range h.Stamps {
 		if key == "" || bad(stamp) {
 			return invalid
 		}
+		seen = max(seen, stamp.Counter)
 	}
 	s.r.mu.Lock()
+	s.r.clock = max(s.r.clock, seen)
 	s.has = h.Stamps
 	if s.has == nil {
 		s.has = map[string]*syncv1.Stamp{}
@@ -259,16 +264,25 @@ func (r *Replica) Sync(stream grpc.BidiStreamingServer[syncv1.SyncRequest, syncv
 			cancel(err)
 		}
 	}()
+	said := make(chan error, 1) // a Send may wait: the handler must not
+	go func() {
+		select {
+		case <-s.heard:
+		case <-ctx.Done():
+			said <- ctx.Err()
+			return
+		}
+		if err := s.send(s.have(), nil, nil); err != nil {
+			said <- err
+			return
+		}
+		said <- s.say(ctx, false)
+	}()
+	var err error
 	select {
-	case <-s.heard:
+	case err = <-said:
 	case <-ctx.Done():
-	}
-	err := ctx.Err()
-	if err == nil {
-		err = s.send(s.have(), nil, nil)
-	}
-	if err == nil {
-		err = s.say(ctx, false)
+		err = ctx.Err()
 	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
@@ -304,15 +318,16 @@ func (r *Replica) dial(ctx context.Context, client syncv1.SyncServiceClient, onc
 		return stream.Send(&syncv1.SyncRequest{Event: &syncv1.SyncRequest_Synced{Synced: sy}})
 	})
 	var wg gosync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
 	wg.Go(func() {
 		if s.send(s.have(), nil, nil) == nil && s.say(ctx, once) == nil {
 			stream.CloseSend()
 		}
 	})
-	switch err := s.listen(func() (event, error) { return stream.Recv() }); {
-	case err == io.EOF:
+	err = s.listen(func() (event, error) { return stream.Recv() })
+	cancel()
+	wg.Wait()
+	switch {
+	case err == io.EOF || err == nil && !s.told:
 		return ErrIncomplete
 	case err != nil:
 		return fmt.Errorf("sync: %w", err)

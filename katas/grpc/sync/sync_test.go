@@ -1369,6 +1369,36 @@ func TestOver(t *testing.T) {
 	t.Run("the client's context has a cause", func(t *testing.T) {
 		bubble.Run(t, 17, func(b *bubble.B) { start(b).mustTellCodes("Run") })
 	})
+	t.Run("the server's context has a cause", func(t *testing.T) {
+		bubble.Run(t, 17, func(b *bubble.B) {
+			w := start(b)
+			n, cause := w.node(), errors.New("an interceptor's own cause")
+			cancelled, cancel := context.WithCancelCause(b.Context())
+			defer cancel(nil)
+			timed, stop := context.WithTimeoutCause(b.Context(), 30*time.Second, cause)
+			defer stop()
+			for _, tt := range []struct {
+				why  string
+				ctx  context.Context
+				want codes.Code
+			}{
+				{"had a timeout", timed, codes.DeadlineExceeded},
+				{"was cancelled", cancelled, codes.Canceled},
+			} {
+				c := w.Go(n.name+".Sync(stream)", func() error { return n.r.Sync(quiet{ctx: tt.ctx}) })
+				<-time.After(31 * time.Second)
+				if tt.ctx == cancelled {
+					cancel(cause)
+				}
+				if w.Wait(); !c.Returned() {
+					w.Fatalf("The stream's context is over, and Sync has not returned.\n\n%s", w.Waiting())
+				}
+				if err := c.Wait(); status.Code(err) != tt.want {
+					w.Fatalf("An interceptor gave the stream a context that %s, with a cause of its own.\nSync returned %s\nwant %v", tt.why, outcome(err), tt.want)
+				}
+			}
+		})
+	})
 	for _, slow := range []string{"client", "server"} {
 		t.Run("the client cancels, and the "+slow+" reads nothing", func(t *testing.T) {
 			bubble.Run(t, 17, func(b *bubble.B) {
@@ -1888,6 +1918,21 @@ type clientStream struct {
 }
 
 func (c *clientStream) SendMsg(m any) error { return c.t.send(c.Context(), m, c.ClientStream.SendMsg) }
+
+// quiet is the server's side of a call whose client says nothing.
+type quiet struct {
+	grpc.BidiStreamingServer[syncv1.SyncRequest, syncv1.SyncResponse]
+	ctx context.Context
+}
+
+func (q quiet) Context() context.Context        { return q.ctx }
+func (q quiet) Send(*syncv1.SyncResponse) error { return nil }
+func (q quiet) SendMsg(any) error               { return nil }
+func (q quiet) RecvMsg(any) error               { _, err := q.Recv(); return err }
+func (q quiet) Recv() (*syncv1.SyncRequest, error) {
+	<-q.ctx.Done()
+	return nil, status.FromContextError(q.ctx.Err()).Err()
+}
 
 // most returns how many goroutines were in SendMsg at once.
 func (t *tap) most() int {

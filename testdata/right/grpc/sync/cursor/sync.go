@@ -284,7 +284,9 @@ func (r *Replica) Sync(stream grpc.BidiStreamingServer[syncv1.SyncRequest, syncv
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	if cause := context.Cause(ctx); err != nil && cause != nil {
+	if over := stream.Context().Err(); err != nil && over != nil {
+		err = over
+	} else if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {

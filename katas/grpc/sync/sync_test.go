@@ -1096,7 +1096,7 @@ func TestSlow(t *testing.T) {
 	for _, dir := range []direction{server, running} {
 		t.Run("what waits in memory, "+dir.why, func(t *testing.T) {
 			bubble.Run(t, 14, func(b *bubble.B) {
-				const writes = 80000
+				const writes = 30000
 				w := start(b)
 				n, key := w.node(), w.d.Word()
 				p := w.meet(dir, n, w.d.Word())
@@ -1109,7 +1109,7 @@ func TestSlow(t *testing.T) {
 					return heap()
 				}
 				before := many(writes / 10)
-				if grown := many(writes) - before; grown > 512<<10 {
+				if grown := many(writes) - before; grown > 256<<10 {
 					w.Fatalf("%s reads nothing. Meanwhile, one key was written %d times, for which\nit took %d KiB of memory. Want one key to wait, and no more: however often it\nis written.", p.what, writes, grown>>10)
 				}
 				runtime.KeepAlive(n.r)
@@ -1252,6 +1252,9 @@ func TestMeanwhile(t *testing.T) {
 				for i := range len(keys) + 2 {
 					w.pass(n.name, name)
 					n.set(keys[i%len(keys)], fmt.Sprint("new ", i))
+				}
+				if w.tap(n.name, name).most() > 1 {
+					return // which is rule 16's
 				}
 				if lines := p.lines(); !slices.Contains(lines, "Synced") {
 					w.Fatalf("%s takes one message at a time, and behind each a key is written, one of the\n%d that it lacks. Its first %d messages are\n%sWant Have, an entry of each key, and Synced: a key that is written again goes\nin its place, or behind Synced. Else Synced never comes.", p.what, len(keys), len(lines), list(lines, -1))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/example/netkata/harness/bubble"
 	"github.com/example/netkata/harness/grpctest"
+	metricsv1 "github.com/example/netkata/pb/metrics/v1"
 	podsv1 "github.com/example/netkata/pb/pods/v1"
 )
 
@@ -157,6 +158,54 @@ func TestStory(t *testing.T) {
       1m0s  ann ← WatchPods version:7
       1m0s  ann leaves
       1m0s  ann ← WatchPods Canceled "context canceled"`
+		if got := link.Story(); got != want {
+			b.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
+// deaf reads nothing for a minute, and then no more.
+type deaf struct {
+	metricsv1.UnimplementedMetricsServiceServer
+}
+
+func (deaf) PushMetrics(grpc.ClientStreamingServer[metricsv1.PushMetricsRequest, metricsv1.PushMetricsResponse]) error {
+	time.Sleep(time.Minute)
+	return status.Error(codes.ResourceExhausted, "enough")
+}
+
+// A Send stands where it began, and says what became of it.
+func TestStorySend(t *testing.T) {
+	bubble.Run(t, 1, func(b *bubble.B) {
+		link := grpctest.New(b)
+		s := grpc.NewServer()
+		metricsv1.RegisterMetricsServiceServer(s, deaf{})
+		link.Serve(s)
+		stream, err := metricsv1.NewMetricsServiceClient(link.Dial("ann")).PushMetrics(b.Context())
+		if err != nil {
+			b.Fatalf("PushMetrics: %v", err)
+		}
+		send := func(name string) {
+			stream.Send(&metricsv1.PushMetricsRequest{Samples: []*metricsv1.Sample{{Name: name}}})
+		}
+		send("cpu")
+		send("cpu")
+		send(strings.Repeat("w", 1<<20)) // is taken, and fills what there is room for
+		blocked := b.Go("Send", func() error { send("x"); return nil })
+		b.Wait()
+		link.Note("meanwhile")
+		want := `        0s  ann → PushMetrics: the call begins
+        0s  ann → PushMetrics samples:{name:"cpu"}  (2 times)
+        0s  ann → PushMetrics samples:{name:"wwwwwwwwwwwwwwwwwwwwwwwwwwwwww…
+        0s  ann → PushMetrics samples:{name:"x"}   (waits still)
+        0s  meanwhile`
+		if got := link.Story(); got != want {
+			b.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+		blocked.Wait()
+		send("mem")
+		want = strings.Replace(want, "(waits still)", "not sent: io.EOF", 1) + `
+      1m0s  ann → PushMetrics samples:{name:"mem"}   not sent: io.EOF`
 		if got := link.Story(); got != want {
 			b.Errorf("got\n%s\nwant\n%s", got, want)
 		}

@@ -19,38 +19,67 @@ import (
 )
 
 const (
-	width = 76 // of a line, in characters
+	room  = 64 // of a line's text, in characters
 	lines = 40 // of a story: what is in the middle is left out
 	alike = 3  // of the same text, in a story that is longer
 	ends  = 8  // lines of it are shown in any case: the last
+
+	waits = "   (waits still)"
 )
 
 // story is who called what, and when, as the clients see it.
 type story struct {
 	b    *bubble.B
 	mu   sync.Mutex
-	told []line
+	told []*line
 }
 
 type line struct {
 	at     time.Duration
 	text   string
-	times  int // how often it was said, one after the other
-	folded int // if not 0, this line stands for so many that are not shown
+	begun  bool // and has not ended
+	times  int  // how often it was said, one after the other
+	folded int  // if not 0, this line stands for so many that are not shown
 }
 
 func (s *story) note(format string, args ...any) {
-	text := cut(fmt.Sprintf(format, args...))
-	at := s.b.Elapsed().Round(time.Millisecond) // retries are jittered
+	s.end(s.begin(format, args...), "")
+}
+
+// begin notes what begins now, end how it went: "" is well. What it brings about
+// may be noted in between.
+func (s *story) begin(format string, args ...any) *line {
+	l := &line{at: s.now(), text: cut(fmt.Sprintf(format, args...), room), begun: true, times: 1}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = append(s.told, l)
+	return l
+}
+
+func (s *story) end(l *line, how string) {
+	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.b.Worked()
-	if n := len(s.told) - 1; n >= 0 && s.told[n].at == at && s.told[n].text == text {
-		s.told[n].times++
-		return
+	l.begun = false
+	if how == "" && now != l.at {
+		how = fmt.Sprintf("returned at %v", now)
 	}
-	s.told = append(s.told, line{at: at, text: text, times: 1})
+	if how != "" {
+		how = "   " + cut(how, room-6)
+		l.text = cut(l.text, room-utf8.RuneCountInString(how)) + how
+	}
+	n := len(s.told) - 1
+	if n > 0 && s.told[n] == l && s.told[n-1].same(l) {
+		s.told[n-1].times++
+		s.told = s.told[:n]
+	}
 }
+
+// now is when it is in the bubble, roughly: retries are jittered.
+func (s *story) now() time.Duration { return s.b.Elapsed().Round(time.Millisecond) }
+
+func (l *line) same(m *line) bool { return l.at == m.at && l.text == m.text && !l.begun && !m.begun }
 
 // String tells the story, "" if nothing happened. What goes round in circles it
 // tells a few times only; the end it tells always.
@@ -74,11 +103,11 @@ func (s *story) String() string {
 
 // fold returns the lines of a story, those of a long one without most of those
 // that were there before: a line that says how many stands for them.
-func (s *story) fold() []line {
+func (s *story) fold() []*line {
 	if len(s.told) <= lines {
 		return s.told
 	}
-	var shown []line
+	var shown []*line
 	before := map[string]int{}
 	for i, l := range s.told {
 		before[l.text]++
@@ -89,22 +118,24 @@ func (s *story) fold() []line {
 		if n := len(shown) - 1; shown[n].folded > 0 {
 			shown[n].folded++
 		} else {
-			shown = append(shown, line{folded: 1})
+			shown = append(shown, &line{folded: 1})
 		}
 	}
 	return shown
 }
 
 // said is how many lines were said, the folded ones with them.
-func said(shown []line) (n int) {
+func said(shown []*line) (n int) {
 	for _, l := range shown {
 		n += max(1, l.folded)
 	}
 	return n
 }
 
-func (l line) String() string {
+func (l *line) String() string {
 	switch {
+	case l.begun:
+		return fmt.Sprintf("%10v  %s%s\n", l.at, cut(l.text, room-len(waits)), waits)
 	case l.folded > 0:
 		return fmt.Sprintf("%10s  (%d lines, each like one above)\n", "…", l.folded)
 	case l.times > 1:
@@ -148,12 +179,13 @@ type stream struct {
 }
 
 func (c *stream) SendMsg(m any) error {
-	text := Text(m)
+	l := c.s.begin("%s → %s %s", c.name, c.method, Text(m))
 	err := c.ClientStream.SendMsg(m)
 	if err != nil {
-		text += "   not sent: " + outcome(err)
+		c.s.end(l, "not sent: "+outcome(err))
+	} else {
+		c.s.end(l, "")
 	}
-	c.s.note("%s → %s %s", c.name, c.method, text)
 	return err
 }
 
@@ -234,9 +266,9 @@ func single(src string) string {
 	return b.String()
 }
 
-func cut(text string) string {
-	if utf8.RuneCountInString(text) <= width-12 {
+func cut(text string, room int) string {
+	if utf8.RuneCountInString(text) <= room {
 		return text
 	}
-	return string([]rune(text)[:width-13]) + "…"
+	return string([]rune(text)[:room-1]) + "…"
 }

@@ -102,7 +102,7 @@ func (b *B) end() {
 // leftOver reports what the end of the test did not end.
 func (b *B) leftOver() {
 	if left := b.others(0); !b.stage.Failed() {
-		b.stage.Tell(stuck.AreLeft(left) + ", " + words(grace) + " of fake time after the end of the test,\n" +
+		b.stage.Tell(stuck.OnlyLeft(left) + words(grace) + " of fake time after the end of the test,\n" +
 			"with every connection closed and the context cancelled:\n\n" + b.who(left))
 	}
 }

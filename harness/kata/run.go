@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -235,6 +236,9 @@ func tally(v course.Verdict) string {
 		if v.Seed != 0 {
 			s += fmt.Sprintf(", seed %d", v.Seed)
 		}
+		if v.Cached {
+			s += ", as before: nothing has changed"
+		}
 		return s
 	}
 	return fmt.Sprintf("%d of %s pass", v.Count(course.Passed), count(len(v.Tests), "test"))
@@ -333,8 +337,28 @@ func (r *runner) failure(k course.Kata, v course.Verdict, shown *course.Failure)
 	if list := r.index.Unwritten(v.Folder); len(list) > 0 && v.State == course.Red {
 		r.say("\nNot written yet:%s", places(list))
 	}
+	r.below(k, v)
 	if v.State == course.Red && len(v.Tests) > 0 && !notRun(f) {
 		r.say("\nA hint: %s hint %s", self, k.ID)
+	}
+}
+
+// below tells what k is built on and nobody has written yet: what fails may be
+// that.
+func (r *runner) below(k course.Kata, v course.Verdict) {
+	board, err := r.standings()
+	if err != nil || v.State != course.Red {
+		return
+	}
+	needed := r.index.AllNeeds(k)
+	for _, s := range board {
+		if !slices.Contains(needed, s.ID) {
+			continue
+		}
+		if list := r.index.Unwritten(s.Folder); len(list) > 0 {
+			r.say("\n%s is built on %s, where this is not written yet:%s", k.ID, bold(s.ID), places(list))
+			r.say("To have the reference there: %s solution --take %s", self, s.ID)
+		}
 	}
 }
 

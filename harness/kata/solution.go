@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/example/netkata/harness/internal/course"
@@ -12,12 +11,15 @@ import (
 )
 
 func (a *app) solutionCommand() *cobra.Command {
-	spoil := false
+	spoil, take := false, false
 	c := &cobra.Command{
 		Use:   "solution ID",
 		Short: "Show the reference, once yours is green",
 		Long: `Shows the reference solution: beside yours in a wide terminal (160 columns),
-alone in others. Before yours is green it wants --spoil.`,
+alone in others. Before yours is green it wants --spoil.
+
+With --take it replaces yours, which is kept below .kata/kept: for a kata that
+you want to build on, and not to write.`,
 		Args:              takes(1, 1, "one ID"),
 		ValidArgsFunction: a.ids(false),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -28,10 +30,14 @@ alone in others. Before yours is green it wants --spoil.`,
 			if err != nil {
 				return err
 			}
+			if take {
+				return a.take(k)
+			}
 			return a.solution(k, spoil)
 		},
 	}
 	c.Flags().BoolVar(&spoil, "spoil", false, "show it before yours is green")
+	c.Flags().BoolVar(&take, "take", false, "put it in the place of yours, which is kept")
 	return c
 }
 
@@ -39,13 +45,9 @@ func (a *app) solution(k course.Kata, spoil bool) error {
 	if a.log().Of(k.ID).SinceReset().Green() == nil && !spoil {
 		return fmt.Errorf("%s is not green yet\n  a hint: %s hint %s\n  the reference all the same: %s solution --spoil %s", k.ID, self, k.ID, self, k.ID)
 	}
-	names, err := filepath.Glob(filepath.Join(a.index.Root, "solutions", filepath.FromSlash(k.ID), "*"))
+	names, err := a.index.Reference(k)
 	if err != nil {
 		return err
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !course.IsSource(name) })
-	if len(names) == 0 {
-		return fmt.Errorf("there is no file in solutions/%s", k.ID)
 	}
 	for _, name := range names {
 		if err := a.showSolution(k, name); err != nil {
@@ -53,6 +55,23 @@ func (a *app) solution(k course.Kata, spoil bool) error {
 		}
 	}
 	a.record(course.Entry{Deed: course.DidSolution, Kata: k.ID})
+	return nil
+}
+
+func (a *app) take(k course.Kata) error {
+	r, err := a.index.Take(k, a.now())
+	if r.Kept != "" {
+		a.say("What was there is kept in %s", bold(r.Kept))
+	}
+	if err != nil {
+		return err
+	}
+	if len(r.Files) == 0 {
+		a.say("The reference is in place: nothing to do.")
+		return nil
+	}
+	a.say("%s", wrap(0, "The reference, in the place of yours: "+strings.Join(r.Files, ", ")))
+	a.record(course.Entry{Deed: course.DidTake, Kata: k.ID, Kept: r.Kept})
 	return nil
 }
 

@@ -100,8 +100,8 @@ func Run(t *testing.T, number int, f func(l *L)) {
 		l.stage.Abandon(true, l.standstill(left))
 	case left.Kind == stuck.Stuck && !l.stage.Failed():
 		looks.Store(5)
-		l.stage.Tell(stuck.AreLeft(left.Goroutines) + " after the end of the test, with every\n" +
-			"connection closed and the context cancelled:\n\n" + l.stage.Who(left.Goroutines, nil))
+		l.stage.Tell(stuck.OnlyLeft(left.Goroutines) + "after the end of the test, with every connection closed and the context\n" +
+			"cancelled:\n\n" + l.stage.Who(left.Goroutines, nil))
 	}
 	l.stage.Report()
 }

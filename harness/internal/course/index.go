@@ -151,6 +151,29 @@ func (x Index) needs(k Kata) []string {
 	return ids
 }
 
+// AllNeeds returns what k needs and what these need in their turn, in the order
+// of the index.
+func (x Index) AllNeeds(k Kata) []string {
+	found := map[string]bool{}
+	var add func(Kata)
+	add = func(k Kata) {
+		for _, id := range k.Needs {
+			if need, ok := x.Kata(id); ok && !found[id] {
+				found[id] = true
+				add(need)
+			}
+		}
+	}
+	add(k)
+	var ids []string
+	for _, other := range x.Katas {
+		if found[other.ID] {
+			ids = append(ids, other.ID)
+		}
+	}
+	return ids
+}
+
 // IsSource says whether a file, by its name, is of a kind that the learner's
 // code and the solutions are made of: Go, and the protocols that it embeds.
 func IsSource(name string) bool {

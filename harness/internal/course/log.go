@@ -21,6 +21,7 @@ const (
 	DidHint     Deed = "hint"     // a hint was shown
 	DidReset    Deed = "reset"    // the stub was put back
 	DidSolution Deed = "solution" // the reference was shown
+	DidTake     Deed = "take"     // the reference was put in the place of what was there
 	DidShuffle  Deed = "shuffle"  // a challenge was drawn, which begins a round of it
 )
 
@@ -44,7 +45,7 @@ type Entry struct {
 	Race    bool   `json:"race,omitempty"` // with the race detector
 
 	Hint int    `json:"hint,omitempty"` // which one was shown, from 1
-	Kept string `json:"kept,omitempty"` // where a reset kept what was there
+	Kept string `json:"kept,omitempty"` // where a reset, or a take, kept what was there
 }
 
 // RunEntry returns what the log keeps of a run.

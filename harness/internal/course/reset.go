@@ -9,13 +9,15 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Restored tells what a reset did. Paths are below the root, with slashes.
+// Restored tells what Reset or Take did. Paths are below the root, with slashes.
 type Restored struct {
-	Files []string // put back as they were shipped
+	Files []string // put back as they were shipped, or as the reference has them
 	Kept  string   // the folder where what was there is kept, "" when nothing was
 	Extra []string // the learner's further files, left alone
 }
@@ -42,9 +44,6 @@ func (x Index) Reset(k Kata, onlyTests bool, now time.Time) (Restored, error) {
 	if !onlyTests {
 		r.Files = append(r.Files, f.Edited...)
 	}
-	if len(r.Files) == 0 {
-		return r, nil
-	}
 	contents := map[string][]byte{}
 	for _, name := range r.Files {
 		content, err := fromGit(x.Root, name, sums[strings.TrimPrefix(name, "katas/")])
@@ -53,6 +52,63 @@ func (x Index) Reset(k Kata, onlyTests bool, now time.Time) (Restored, error) {
 		}
 		contents[name] = content
 	}
+	return x.replace(r, k, contents, now)
+}
+
+var (
+	solutionTag    = regexp.MustCompile(`(?m)^//go:build solution$`)
+	solutionImport = regexp.MustCompile(`(?m)^(\s+(?:\w+ )?|import (?:\w+ )?)("[^"]+)/solutions/`)
+)
+
+// Take puts the reference solution of k in the place of what the learner wrote:
+// it stands on the learner's own earlier katas, and later ones can stand on it.
+// What was there is kept first, below .kata/kept. On an error, nothing was
+// changed, or what was is kept.
+func (x Index) Take(k Kata, now time.Time) (Restored, error) {
+	names, err := x.Reference(k)
+	if err != nil {
+		return Restored{}, err
+	}
+	var r Restored
+	contents := map[string][]byte{}
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return Restored{}, err
+		}
+		if content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")); path.Ext(name) == ".go" {
+			content = solutionTag.ReplaceAll(content, []byte("//go:build !solution"))
+			content = solutionImport.ReplaceAll(content, []byte("$1$2/katas/"))
+		}
+		file := path.Join(k.Dir, filepath.Base(name))
+		if old, err := os.ReadFile(filepath.Join(x.Root, filepath.FromSlash(file))); err == nil && bytes.Equal(old, content) {
+			continue
+		}
+		r.Files = append(r.Files, file)
+		contents[file] = content
+	}
+	return x.replace(r, k, contents, now)
+}
+
+// Reference returns the names of the files of k's reference solution.
+func (x Index) Reference(k Kata) ([]string, error) {
+	names, err := filepath.Glob(filepath.Join(x.Root, "solutions", filepath.FromSlash(k.ID), "*"))
+	if err != nil {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !IsSource(name) })
+	if len(names) == 0 {
+		return nil, fmt.Errorf("there is no file in solutions/%s", k.ID)
+	}
+	return names, nil
+}
+
+// replace writes r.Files, and keeps first what is there.
+func (x Index) replace(r Restored, k Kata, contents map[string][]byte, now time.Time) (Restored, error) {
+	if len(r.Files) == 0 {
+		return r, nil
+	}
+	var err error
 	if r.Kept, err = keep(x.Root, k, r.Files, now); err != nil {
 		return Restored{}, fmt.Errorf("cannot keep what is there: %w; nothing was changed", err)
 	}

@@ -276,3 +276,9 @@ func AreLeft(all []Goroutine) string {
 	}
 	return fmt.Sprintf("%d goroutines are left over", len(all))
 }
+
+// OnlyLeft begins the sentence about goroutines that should have ended in a test
+// that found nothing else: what was broken is not the rule above it.
+func OnlyLeft(all []Goroutine) string {
+	return "All else went well, but " + strings.Replace(AreLeft(all), "A g", "a g", 1) + "\n"
+}

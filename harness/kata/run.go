@@ -351,14 +351,22 @@ func (r *runner) below(k course.Kata, v course.Verdict) {
 		return
 	}
 	needed := r.index.AllNeeds(k)
+	var below strings.Builder
 	for _, s := range board {
 		if !slices.Contains(needed, s.ID) {
 			continue
 		}
-		if list := r.index.Unwritten(s.Folder); len(list) > 0 {
-			r.say("\n%s is built on %s, where this is not written yet:%s", k.ID, bold(s.ID), places(list))
-			r.say("To have the reference there: %s solution --take %s", self, s.ID)
+		switch list := r.index.Unwritten(s.Folder); len(list) {
+		case 0:
+		case 1:
+			fmt.Fprintf(&below, "\n  %s  %s", s.ID, list[0].Name)
+		default:
+			fmt.Fprintf(&below, "\n  %s  %s and %d more", s.ID, list[0].Name, len(list)-1)
 		}
+	}
+	if below.Len() > 0 {
+		r.say("\n%s is built on what is not written yet:%s", k.ID, &below)
+		r.say("To have the reference of one there: %s solution --take ID", self)
 	}
 }
 

@@ -73,6 +73,25 @@ func TestSections(t *testing.T) {
 	})
 }
 
+// As many records as a transfer has (RFC 1035, section 4.1).
+func TestLongSections(t *testing.T) {
+	r := rule.New(t, 1)
+	const n = 1200
+	var records []record.Record
+	entries := ""
+	for i := range n {
+		addr := []byte{192, 0, byte(i >> 8), byte(i)}
+		records = append(records, in(".", record.A{Addr: netip.AddrFrom4([4]byte(addr))}))
+		entries += rr("\x00", question.TypeA, string(addr))
+	}
+	m := counted(message.Message{Answers: records, Authorities: records, Additionals: records})
+	msg := []byte(head(0, n, n, n) + strings.Repeat(entries, 3))
+	mustParse(r, msg, m, len(msg))
+	if got := mustExtend(r, nil, m); len(got) < len(msg) {
+		r.Fatalf("Append(nil, m) = %d octets, no error\nwant             %d: a header, and %d records of 15 octets in each section but the first\n\n%s", len(got), len(msg), n, text(m))
+	}
+}
+
 // Pointers wherever names stand (RFC 1035, section 4.1.4).
 func TestPointers(t *testing.T) {
 	r := rule.New(t, 2)
@@ -269,7 +288,7 @@ func TestMemory(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			r := rule.New(t, 6)
 			msg := []byte(tt.msg)
-			mustFail(rule.New(t, 4), msg, message.ErrCount)
+			mustFail(r, msg, message.ErrCount)
 			const times = 20
 			spent := allocated(r, func() string { return "Parse(msg)\n\n" + show(msg) }, func() {
 				for range times {
@@ -391,6 +410,12 @@ func TestCompress(t *testing.T) {
 			head(1, 2, 0, 0) + "\x00\x00\x02\x00\x01" + rr("\x00", question.TypeNS, "\x00") + rr("\x00", question.TypeA, addr)},
 		{"the same octets in another spelling", message.Message{Questions: www, Answers: []record.Record{in("www.example.com", a), in(`\119ww.\e\x\ample.com.`, a)}},
 			head(1, 2, 0, 0) + q + rr("\xc0\x0c", question.TypeA, addr) + rr("\xc0\x0c", question.TypeA, addr)},
+		{"a label with a dot in it, and two labels", message.Message{Questions: ask(`a\.com.`, question.TypeA), Answers: []record.Record{in("a.com.", a), in(`a\.com.`, a)}},
+			head(1, 2, 0, 0) + "\x05a.com\x00\x00\x01\x00\x01" + rr("\x01a\x03com\x00", question.TypeA, addr) + rr("\xc0\x0c", question.TypeA, addr)},
+		{"two labels, and a label with a dot in it", message.Message{Questions: ask("a.com.", question.TypeA), Answers: []record.Record{in(`a\.com.`, a), in("a.com.", a)}},
+			head(1, 2, 0, 0) + "\x01a\x03com\x00\x00\x01\x00\x01" + rr("\x05a.com\x00", question.TypeA, addr) + rr("\xc0\x0c", question.TypeA, addr)},
+		{"the same letters in other labels", message.Message{Questions: ask("ab.c.", question.TypeA), Answers: []record.Record{in("a.bc.", a), in("abc.", a)}},
+			head(1, 2, 0, 0) + "\x02ab\x01c\x00\x00\x01\x00\x01" + rr("\x01a\x02bc\x00", question.TypeA, addr) + rr("\x03abc\x00", question.TypeA, addr)},
 	} {
 		t.Run(tt.why, func(t *testing.T) { mustCompress(rule.New(t, 9), nil, tt.m, []byte(tt.want)) })
 	}
@@ -554,6 +579,12 @@ func TestTooLong(t *testing.T) {
 			m := message.Message{Answers: []record.Record{unknown(65535 - 23)}}
 			b := bytes.Repeat([]byte{0xaa}, behind)
 			mustAppend(rule.New(t, 14), b, m, slices.Concat(b, []byte(head(0, 1, 0, 0)+rr("\x00", 65280, strings.Repeat("\x00", 65535-23)))))
+		})
+		t.Run(fmt.Sprintf("65535 octets of questions are not too many, behind %d others", behind), func(t *testing.T) {
+			m := message.Message{Questions: append(slices.Repeat(ask(".", question.TypeA), 13103), ask("aa.", question.TypeA)...)}
+			b := bytes.Repeat([]byte{0xaa}, behind)
+			want := head(13104, 0, 0, 0) + strings.Repeat("\x00\x00\x01\x00\x01", 13103) + "\x02aa\x00\x00\x01\x00\x01"
+			mustAppend(rule.New(t, 14), b, m, slices.Concat(b, []byte(want)))
 		})
 	}
 }

@@ -136,6 +136,8 @@ func (l *line) String() string {
 	switch {
 	case l.begun:
 		return fmt.Sprintf("%10v  %s%s\n", l.at, cut(l.text, room-len(waits)), waits)
+	case l.folded == 1:
+		return fmt.Sprintf("%10s  (a line like one above)\n", "…")
 	case l.folded > 0:
 		return fmt.Sprintf("%10s  (%d lines, each like one above)\n", "…", l.folded)
 	case l.times > 1:

@@ -69,7 +69,7 @@ func (s *Server) Watchers() int {
 // It returns the version to come back with: that of the last event for which
 // each returned nil, or else the one that it was called with. The error is nil
 // when the server ended the call with OK; that of each, when it returned one;
-// else that of the call, with its status.
+// else that of the call, with its status, or ctx's own.
 func Watch(ctx context.Context, client podsv1.PodServiceClient, namespace string, version int64, each func(*podsv1.WatchPodsResponse) error) (last int64, err error) {
 	// TODO
 	return version, todo.Err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"runtime"
 	"slices"
@@ -253,6 +254,22 @@ func TestOutOfRange(t *testing.T) {
 	}
 }
 
+// What the server remembers of changes that nobody can ask for any more.
+func TestForgotten(t *testing.T) {
+	bubble.Run(t, 7, func(b *bubble.B) {
+		const limit, changes, size = 5, 100, 64 << 10
+		w := start(b, limit)
+		before := heap()
+		for range changes {
+			w.quietly(big("shop", "web", size))
+		}
+		if grown := heap() - before; grown > changes*size/4 {
+			w.Errorf("The server has a limit of %d. One pod was put %d times, with 64 KiB each. Nobody\nwatches. The program has %d MiB more in memory.\nWant the last %d changes kept, and no more.", limit, changes, grown>>20, limit)
+		}
+		runtime.KeepAlive(w.s)
+	})
+}
+
 // A client whose connection is full (gRPC, flow control).
 func TestSlow(t *testing.T) {
 	t.Run("in the midst of changes", func(t *testing.T) {
@@ -309,18 +326,39 @@ func (w *world) mustGoOnWithout(ann, bob *client) {
 
 // How many send on one stream (grpc/grpc-go#2094).
 func TestOneSender(t *testing.T) {
-	bubble.Run(t, 9, func(b *bubble.B) {
-		w := start(b, limit)
-		ann := w.watch("ann", "", 0)
-		ann.mustHear("SYNCED")
-		w.shut("ann")
-		for i := range 5 {
-			w.put("shop", "web-0", fmt.Sprint("n", i))
-		}
-		if n := w.tap("ann").most(); n > 1 {
-			w.Errorf("ann's connection is full, and 5 changes wait for her.\n%d goroutines are in Send on her stream.\nWant one at a time: Send is not made for two, and who knows in which order\nthey would send.", n)
-		}
-	})
+	for _, tt := range []struct {
+		why  string
+		what string // that waits for her
+		full func(w *world)
+	}{
+		{"behind a snapshot", "5 changes wait for her", func(w *world) {
+			w.watch("ann", "", 0).mustHear("ADDED shop/web-0 n", "SYNCED")
+			w.shut("ann")
+		}},
+		{"amid a snapshot", "her snapshot and 5 changes wait for her", func(w *world) {
+			w.shut("ann")
+			w.watch("ann", "", 0)
+		}},
+		{"amid what was missed", "one change that she has missed and 5 others wait for her", func(w *world) {
+			w.put("shop", "web-0", "m")
+			w.shut("ann")
+			w.watch("ann", "", 1)
+		}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 9, func(b *bubble.B) {
+				w := start(b, limit)
+				w.put("shop", "web-0", "n")
+				tt.full(w)
+				for i := range 5 {
+					w.put("shop", "web-0", fmt.Sprint("n", i))
+				}
+				if n := w.tap("ann").most(); n > 1 {
+					w.Errorf("ann's connection is full: %s.\n%d goroutines are in Send on her stream.\nWant one at a time: Send is not made for two, and who knows in which order\nthey would send.", tt.what, n)
+				}
+			})
+		})
+	}
 }
 
 // What happens while a snapshot is sent, and what was missed (etcd, watch).
@@ -379,15 +417,13 @@ func TestComeBetween(t *testing.T) {
 			<-e.heard
 			e.cancel()
 			<-e.over
-			if heard := e.synced >= 0 || status.Code(e.err) == codes.ResourceExhausted; heard && e.gap == 0 {
+			text := e.wrong()
+			if text == "" {
 				continue
 			}
 			over.Store(true)
 			busy.Wait()
-			if e.gap > 0 {
-				w.Fatalf("%d goroutines Put, one Put after the other. Somebody watches meanwhile, gets a\nsnapshot, SYNCED with version %d, and then version %d. Want version %d:\nwhat is put between the look at the pods and the first change that is heard\nof is lost for ever.", writers, e.synced, e.gap, e.synced+1)
-			}
-			w.Fatalf("%d goroutines Put, one Put after the other. Somebody watches meanwhile.\nWatchPods returned %v\nwithout a SYNCED. Want one, unless the watcher is too slow.", writers, e.err)
+			w.Fatalf("%d goroutines Put, one Put after the other. Somebody watches meanwhile.\n%s", writers, text)
 		}
 		over.Store(true)
 		busy.Wait()
@@ -404,8 +440,10 @@ type ear struct {
 	over   chan struct{} // closed when the call is
 
 	once   sync.Once
+	mu     sync.Mutex
 	synced int64 // the version of SYNCED
-	gap    int64 // that of the first change, if it is not the next one
+	early  int64 // that of the first change, if it came before SYNCED
+	gap    int64 // that of the first change behind SYNCED, if it is not the next one
 	err    error // of WatchPods, once the call is over
 }
 
@@ -426,10 +464,14 @@ func (e *ear) Context() context.Context { return e.ctx }
 
 func (e *ear) Send(m *podsv1.WatchPodsResponse) error {
 	e.w.Worked()
+	e.mu.Lock() // two that send are told in words
+	defer e.mu.Unlock()
 	v := m.GetVersion()
 	switch {
 	case m.GetType() == synced:
 		e.synced = v
+	case e.synced < 0 && v > 0 && e.early == 0:
+		e.early = v
 	case e.synced >= 0:
 		e.once.Do(func() {
 			if v != e.synced+1 {
@@ -441,13 +483,31 @@ func (e *ear) Send(m *podsv1.WatchPodsResponse) error {
 	return nil
 }
 
+// wrong says what is not as it should be with what it has heard, "" if all is.
+func (e *ear) wrong() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	then := fmt.Sprintf("It gets a snapshot, SYNCED with version %d, and then version %d.\nWant version %d: ", e.synced, e.gap, e.synced+1)
+	switch {
+	case e.early > 0:
+		return fmt.Sprintf("It gets a change, version %d, before SYNCED.\nWant the snapshot first, and SYNCED, and behind that what changes meanwhile.", e.early)
+	case e.synced < 0 && status.Code(e.err) != codes.ResourceExhausted:
+		return fmt.Sprintf("WatchPods returned %v\nwithout a SYNCED. Want one, unless the watcher is too slow.", e.err)
+	case e.gap == 0:
+		return ""
+	case e.gap <= e.synced:
+		return then + "that one is in the snapshot already, or it comes out of\norder. Each change comes once, and what is in the snapshot does not come again."
+	}
+	return then + "what is put between the look at the pods and the first\nchange that is heard of is lost for ever, or it comes out of order."
+}
+
 // As many events as may wait (etcd-io/etcd#17529).
 func TestLimit(t *testing.T) {
 	for _, n := range []int{1, 3, limit} {
 		t.Run(fmt.Sprintf("%d of %d", n, n), func(t *testing.T) {
 			bubble.Run(t, 11, func(b *bubble.B) {
 				w := start(b, n)
-				w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while %d changes came.", n, n)
+				w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while %s.", n, came(n))
 				ann := w.watch("ann", "", 0)
 				ann.mustHear("SYNCED @0")
 				w.shut("ann")
@@ -465,7 +525,7 @@ func TestLimit(t *testing.T) {
 		t.Run(fmt.Sprintf("%d of %d, behind a snapshot", n, n), func(t *testing.T) {
 			bubble.Run(t, 11, func(b *bubble.B) {
 				w := start(b, n)
-				w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while her snapshot was\nsent and %d changes came.", n, n)
+				w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while her snapshot was\nsent and %s.", n, came(n))
 				w.shut("ann")
 				ann := w.watch("ann", "", 0)
 				want := []string{"SYNCED @0"}
@@ -480,25 +540,35 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+func came(n int) string {
+	if n == 1 {
+		return "one change came"
+	}
+	return fmt.Sprintf("%d changes came", n)
+}
+
 // More events than may wait (Kubernetes, 410 Gone; gRPC, status codes).
 func TestTooSlow(t *testing.T) {
 	t.Run("its connection is full", func(t *testing.T) {
 		bubble.Run(t, 12, func(b *bubble.B) {
-			const limit, changes = 5, 40
+			const limit, there, changes = 5, 20, 40
 			w := start(b, limit)
-			w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while %d changes came.", limit, changes)
-			ann, bob := w.watch("ann", "", 0), w.watch("bob", "", 0)
-			ann.mustHear("SYNCED @0")
-			bob.mustHear("SYNCED @0")
+			w.about = fmt.Sprintf("The server has a limit of %d. ann had her snapshot of %d pods, and then her\nconnection was full while %d changes came.", limit, there, changes)
+			for i := range there {
+				w.quietly(pod("bank", fmt.Sprint("web-", i), "n"))
+			}
+			ann, bob := w.watch("ann", "", 0), w.watch("bob", "shop", 0)
+			ann.mustHearAtLeast("SYNCED @20")
+			bob.mustHear("SYNCED @20")
 			w.shut("ann")
 			for i := range changes {
 				w.put("shop", "web", fmt.Sprint("n", i))
-				bob.mustHear(fmt.Sprintf("%s shop/web n%d v%d @%d", change(i), i, i+1, i+1))
+				bob.mustHear(fmt.Sprintf("%s shop/web n%d v%d @%d", change(i), i, there+i+1, there+i+1))
 			}
 			w.open("ann")
 			ann.mustEnd(codes.ResourceExhausted, "more events waited for ann than may")
 			ann.mustHaveNoGap(0)
-			if n := len(ann.all()) - 1; n > 2*limit+1 {
+			if n := len(ann.all()) - there - 1; n > 2*limit+1 {
 				w.Errorf("%s\nBehind SYNCED she got %d of them. Want %d at most: one that was being sent,\nand twice the limit that waited.", w.about, n, 2*limit+1)
 			}
 			w.mustRecover(ann)
@@ -676,6 +746,31 @@ func TestOver(t *testing.T) {
 			w.mustHaveWatchers(0)
 		})
 	})
+	t.Run("what comes when it is over", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			const limit, gone, size = 20, 3, 256 << 10
+			w := start(b, limit)
+			w.about = fmt.Sprintf("The server has a limit of %d. %d clients watched namespace bank, and cancelled.\nThen came %d changes there, of 256 KiB each, and %d small ones elsewhere.", limit, gone, limit, 4*limit)
+			for i := range gone {
+				c := w.watch(fmt.Sprint("client ", i), "bank", 0)
+				c.mustHear("SYNCED")
+				c.cancel()
+				w.Wait()
+			}
+			before := heap()
+			for range limit {
+				w.quietly(big("bank", "web", size))
+			}
+			for range 4 * limit { // so that none of them is among the last changes
+				w.quietly(pod("shop", "web", "n"))
+			}
+			w.Wait()
+			if grown := heap() - before; grown > limit*size/4 {
+				w.Errorf("%s\nThe program has %d MiB more in memory.\nWant no change kept for who is gone: does Put still find their watches?", w.about, grown>>20)
+			}
+			runtime.KeepAlive(w.s)
+		})
+	})
 	t.Run("many of one connection", func(t *testing.T) {
 		bubble.Run(t, 14, func(b *bubble.B) {
 			const many = 20
@@ -747,6 +842,23 @@ func TestStop(t *testing.T) {
 			})
 		})
 	}
+	t.Run("while changes wait", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			w := start(b, limit)
+			ann := w.watch("ann", "", 0)
+			ann.mustHear("SYNCED")
+			w.shut("ann")
+			for range limit {
+				w.quietly(pod("shop", "web-0", "n1"))
+			}
+			w.at("Stop()", w.s.Stop)
+			w.open("ann")
+			ann.mustEnd(codes.Unavailable, "the server has stopped")
+			if n := len(ann.all()) - 1; n > 2 {
+				w.Errorf("%s, and had her snapshot.\nWhile Send waited for her, %d changes came, and Stop was called. Then her\nconnection was free again, and she got %d of them, and Unavailable.\nWant Unavailable behind the event that was being sent, or one more: a client\nthat is slow would hold up GracefulStop until all is sent.", ann.call, limit, n)
+			}
+		})
+	})
 	t.Run("while one is to end that has let too much wait", func(t *testing.T) {
 		bubble.Run(t, 15, func(b *bubble.B) {
 			w := start(b, 2)
@@ -814,22 +926,31 @@ func TestWatch(t *testing.T) {
 			s.mustHaveAsked("", 5)
 		})
 	})
-	t.Run("one a minute", func(t *testing.T) {
-		bubble.Run(t, 16, func(b *bubble.B) {
-			s := play(b, nil, event(modified, 6), event(modified, 7), event(modified, 8))
-			s.pause = time.Minute
-			var at []time.Duration
-			s.watch("", 5, func(*podsv1.WatchPodsResponse) error {
-				at = append(at, b.Elapsed())
-				return nil
+	for _, tt := range []struct {
+		why     string
+		version int64
+		events  []*podsv1.WatchPodsResponse
+	}{
+		{"one change a minute", 5, []*podsv1.WatchPodsResponse{event(modified, 6), event(modified, 7), event(modified, 8)}},
+		{"a snapshot, one event a minute", 0, []*podsv1.WatchPodsResponse{event(added, 0), event(added, 0), event(synced, 8)}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 16, func(b *bubble.B) {
+				s := play(b, nil, tt.events...)
+				s.pause = time.Minute
+				var at []time.Duration
+				s.watch("", tt.version, func(*podsv1.WatchPodsResponse) error {
+					at = append(at, b.Elapsed())
+					return nil
+				})
+				s.mustHaveHeard(3)
+				s.mustReturn(8, nil)
+				if want := []time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute}; !slices.Equal(at, want) {
+					s.Errorf("%s\nThe server sent an event a minute, three of them.\neach was called at %v\nwant            at %v: as they come", s.call, at, want)
+				}
 			})
-			s.mustHaveHeard(3)
-			s.mustReturn(8, nil)
-			if want := []time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute}; !slices.Equal(at, want) {
-				s.Errorf("%s\nThe server sent an event a minute, three of them.\neach was called at %v\nwant            at %v: as they come", s.call, at, want)
-			}
 		})
-	})
+	}
 }
 
 // The client side, and a call that fails (gRPC, status codes).
@@ -1089,8 +1210,34 @@ func (w *world) mustHaveWatchers(want int) {
 	w.T().Helper()
 	w.Wait()
 	if got := w.s.Watchers(); got != want {
-		w.Fatalf("Watchers() = %d at %v, want %d", got, w.Elapsed(), want)
+		w.Fatalf("Watchers() = %d%s, want %d.\n%s", got, w.when("at"), want, w.calls())
 	}
+}
+
+// when says what time it is, unless no time has passed yet.
+func (w *world) when(word string) string {
+	if now := w.Elapsed(); now > 0 {
+		return fmt.Sprintf(" %s %v", word, now)
+	}
+	return ""
+}
+
+// calls says which calls of WatchPods there were, and what became of them.
+func (w *world) calls() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(w.taps)) {
+		t := w.taps[name]
+		t.mu.Lock()
+		if t.over {
+			lines = append(lines, fmt.Sprintf("WatchPods has returned for %s: %s", name, grpctest.Status(t.err)))
+		} else {
+			lines = append(lines, fmt.Sprintf("WatchPods is under way for %s.", name))
+		}
+		t.mu.Unlock()
+	}
+	return strings.Join(lines, "\n")
 }
 
 // shut has every Send on that client's stream wait, as if its connection was
@@ -1222,7 +1369,7 @@ func (w *world) mustHaveEnded(name, why string, want ...codes.Code) {
 	t.mu.Unlock()
 	switch {
 	case !over:
-		w.Fatalf("%s, and WatchPods has not returned by %v. Want it to, at once.\n\n%s", why, w.Elapsed(), w.Waiting())
+		w.Fatalf("%s, and WatchPods has not returned%s. Want it to, at once.\n\n%s", why, w.when("by"), w.Waiting())
 	case !slices.Contains(want, code(err)):
 		w.Fatalf("%s, and WatchPods returned\n  %s\nWant an error that means %v, for those who log and count calls:\nthat of the stream's context, or its status.", why, grpctest.Status(err), want[0])
 	}
@@ -1387,9 +1534,9 @@ func (c *client) hear(exactly bool, want []string) {
 	}
 	text := c.w.begin() + c.call + "."
 	if again {
-		text += fmt.Sprintf(" Since the last look there came, by %v\n", c.w.Elapsed())
+		text += " Since the last look there came" + c.w.when("by") + "\n"
 	} else {
-		text += fmt.Sprintf(" By %v there came\n", c.w.Elapsed())
+		text += " There came" + c.w.when("by") + "\n"
 	}
 	versions := strings.Contains(strings.Join(want, "\n"), " @") || strings.Contains(strings.Join(want, "\n"), " v")
 	text += c.listing(got, want, versions, exactly)
@@ -1485,7 +1632,7 @@ func (c *client) mustEnd(want codes.Code, why string, others ...codes.Code) {
 	}
 	switch {
 	case c.err == nil:
-		c.w.Fatalf("%s%s.\nEvents so far: %d. The call is still going on at %v.\nWant it ended with %v%s.\n\n%s", c.w.begin(), c.call, len(c.events), c.w.Elapsed(), want, why, c.w.Waiting())
+		c.w.Fatalf("%s%s.\nEvents so far: %d. The call is still going on%s.\nWant it ended with %v%s.\n\n%s", c.w.begin(), c.call, len(c.events), c.w.when("at"), want, why, c.w.Waiting())
 	case errors.Is(c.err, io.EOF) || status.Code(c.err) != want && !slices.Contains(others, status.Code(c.err)):
 		c.w.Fatalf("%s%s. The call ended with %s.\nWant %v%s.", c.w.begin(), c.call, outcome(c.err), want, why)
 	}
@@ -1708,18 +1855,26 @@ func (s *script) mustHaveHeard(n int) {
 func (s *script) mustReturn(last int64, err error) {
 	s.T().Helper()
 	if s.last != last || !errors.Is(s.err, err) {
-		s.Fatalf("%s returned %d, %s\nWant %d, %s\n%s", s.call, s.last, words(s.err), last, words(err), s.sent())
+		why := ""
+		if err != nil && s.err != nil && strings.Contains(s.err.Error(), err.Error()) && !errors.Is(s.err, err) {
+			why = ": that very one, or one that wraps it,\nfor errors.Is. This one has its text, and is another."
+		}
+		s.Fatalf("%s returned %d, %s\nWant %d, %s%s\n%s", s.call, s.last, words(s.err), last, words(err), why, s.sent())
 	}
 }
 
 // mustReturnCode wants an error of that code.
 func (s *script) mustReturnCode(last int64, code codes.Code) {
 	s.T().Helper()
-	if code == codes.Canceled && errors.Is(s.err, context.Canceled) && s.last == last {
-		return
+	or := ""
+	if code == codes.Canceled { // then ctx is done
+		or = ",\nor that of ctx: errors.Is(err, context.Canceled)"
+		if errors.Is(s.err, context.Canceled) && s.last == last {
+			return
+		}
 	}
 	if s.last != last || status.Code(s.err) != code {
-		s.Fatalf("%s returned %d, %s\nWant %d, and an error whose status.Code is %v.\n%s", s.call, s.last, words(s.err), last, code, s.sent())
+		s.Fatalf("%s returned %d, %s\nWant %d, and an error whose status.Code is %v%s.\n%s", s.call, s.last, words(s.err), last, code, or, s.sent())
 	}
 }
 

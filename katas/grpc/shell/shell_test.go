@@ -333,6 +333,22 @@ func TestExit(t *testing.T) {
 			ann.mustEndOK()
 		})
 	})
+	t.Run("while a Send is under way", func(t *testing.T) {
+		bubble.Run(t, 8, func(b *bubble.B) {
+			w := start(b)
+			w.slow = true
+			for _, name := range []string{"ann", "bob", "cai", "dan"} {
+				s, p := w.session(name)
+				word := w.d.Word()
+				p.do(fmt.Sprintf("writes %q, and returns 6; each Send takes its time", word), func() {
+					io.WriteString(p.t.Stdout, word)
+					p.code <- 6
+				})
+				s.mustHear(event{stdout, word}, event{exit, "6"})
+				s.mustEndOK()
+			}
+		})
+	})
 	t.Run("the client does not half-close", func(t *testing.T) {
 		bubble.Run(t, 8, func(b *bubble.B) {
 			w := start(b)
@@ -438,6 +454,25 @@ func TestFull(t *testing.T) {
 			ann.read()
 			ann.mustHear(event{stdout, text})
 			p.mustRead(word)
+		})
+	})
+	t.Run("a client that does not read, and one large Write", func(t *testing.T) {
+		bubble.Run(t, 9, func(b *bubble.B) {
+			w := start(b)
+			ann, p := w.deaf("ann")
+			text := w.count(total)
+			done := make(chan error, 1)
+			p.do(fmt.Sprintf("writes %d bytes at once", total), func() {
+				_, err := io.WriteString(p.t.Stdout, text)
+				done <- err
+			})
+			select {
+			case err := <-done:
+				w.Fatalf("The client reads nothing, and the program writes %d KiB in one Write.\nIt has returned, with the error %s.\nWant it to wait: of a large Write, too, %d KiB at most are kept.", total>>10, words(err), ahead>>10)
+			default:
+			}
+			ann.read()
+			ann.mustHear(event{stdout, text})
 		})
 	})
 }
@@ -686,22 +721,26 @@ func TestPanic(t *testing.T) {
 	defer log.SetOutput(os.Stderr)
 	for _, tt := range []struct {
 		why    string
-		writes bool
-	}{{"at once", false}, {"behind some output", true}} {
+		writes int // of a chunk, before
+		deaf   bool
+	}{{"at once", 0, false}, {"behind some output", 9, false}, {"behind some output, and the client reads later", 9, true}} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 12, func(b *bubble.B) {
 				w := start(b)
 				bob, q := w.session("bob")
-				ann, p := w.session("ann")
-				var want []event
-				if tt.writes {
-					text := w.phrase()
-					p.writes(stdout, text)
-					want = append(want, event{stdout, text})
+				join := w.session
+				if tt.deaf {
+					join = w.deaf
 				}
-				p.panic(ann)
+				ann, p := join("ann")
+				text := w.count(tt.writes*chunk + 1)[:tt.writes*chunk]
+				p.panic(ann, text)
+				if tt.deaf {
+					ann.read()
+				}
 				ann.mustEnd(codes.Internal, "the program has panicked")
-				ann.mustHear(want...)
+				p.mustHaveRecovered(ann)
+				ann.mustHear(event{stdout, text})
 				if text := status.Convert(ann.err).Message(); strings.Contains(text, ownPanic) || strings.Contains(text, "goroutine ") {
 					w.Errorf("The program has panicked, and the client was told\n  %s\nWant neither the panic's text nor the stack there: they are for the server's log.", grpctest.Status(ann.err))
 				}
@@ -1191,6 +1230,7 @@ type world struct {
 	ctx  context.Context // of calls
 
 	crowd bool // see eye
+	slow  bool
 	keep  bool
 
 	mu   sync.Mutex
@@ -1222,7 +1262,7 @@ func start(b *bubble.B, opts ...grpc.ServerOption) *world {
 // intercept calls Run with a stream that is looked at.
 func (w *world) intercept(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	name := strings.Join(metadata.ValueFromIncomingContext(stream.Context(), "client"), "")
-	e := &eye{b: w.B, crowd: w.crowd, keep: w.keep}
+	e := &eye{b: w.B, crowd: w.crowd, slow: w.slow, keep: w.keep}
 	w.mu.Lock()
 	w.eyes[name] = e
 	w.mu.Unlock()
@@ -1256,6 +1296,7 @@ func (w *world) eye(name string) *eye {
 type eye struct {
 	b     *bubble.B
 	crowd bool // Send takes its time, so that others come
+	slow  bool // Send takes its time, so that the handler returns that does not wait for it
 	late  bool // a Recv that fails does so when all others have seen the end
 	keep  bool // what is sent is remembered
 
@@ -1281,16 +1322,27 @@ func (e *eye) send(m any, send func(m any) error) error {
 	}
 	e.mu.Unlock()
 	e.b.Worked()
-	if e.crowd {
-		for range 300 {
-			runtime.Gosched()
-		}
-	}
+	e.dawdle()
 	err := send(m)
 	e.mu.Lock()
 	e.in--
 	e.mu.Unlock()
 	return err
+}
+
+// dawdle takes time, but none of the bubble's clock: it would stand still if
+// somebody waits for a lock that is held around Send.
+func (e *eye) dawdle() {
+	rounds := 0
+	switch {
+	case e.slow:
+		rounds = 1000
+	case e.crowd:
+		rounds = 300
+	}
+	for range rounds {
+		runtime.Gosched()
+	}
 }
 
 func (e *eye) recv(m any, recv func(m any) error) error {
@@ -1812,10 +1864,27 @@ func (p *puppet) end(code int) {
 // ownPanic is what a program of the tests panics with.
 const ownPanic = "rule 12: this panic of a program should have been recovered"
 
-// panic has the program panic, which Run is to recover.
-func (p *puppet) panic(s *session) {
+// chunk is what a program writes at once, in bytes, before it panics.
+const chunk = 16 << 10
+
+// panic has the program write that, and panic, which Run is to recover.
+func (p *puppet) panic(s *session, text string) {
 	p.w.T().Helper()
-	p.do("panics", func() { panic(ownPanic) })
+	what := "panics"
+	if text != "" {
+		what = fmt.Sprintf("writes %d times %d bytes, and panics", len(text)/chunk, chunk)
+	}
+	p.do(what, func() {
+		for at := 0; at < len(text); at += chunk {
+			io.WriteString(p.t.Stdout, text[at:at+chunk])
+		}
+		panic(ownPanic)
+	})
+	p.mustHaveRecovered(s)
+}
+
+func (p *puppet) mustHaveRecovered(s *session) {
+	p.w.T().Helper()
 	e := p.w.eye(s.name)
 	e.mu.Lock()
 	defer e.mu.Unlock()

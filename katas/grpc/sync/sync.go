@@ -32,7 +32,7 @@ type Replica struct {
 }
 
 // New returns a replica without keys. The name is not empty, and no other
-// replica's.
+// replica's. New starts no goroutine: nothing would end it.
 func New(name string) *Replica {
 	// TODO
 	return new(Replica)
@@ -62,7 +62,8 @@ func (r *Replica) Keys() []string {
 }
 
 // Sync is the server's side of a call. After the client's half-close it sends
-// what the client still lacks, and Synced if it has not, and ends.
+// what the client still lacks, what was written before that with it, and Synced
+// if it has not, and ends.
 //
 // The status is OK then; InvalidArgument for what no client should send, and for
 // a half-close before Synced; Canceled or DeadlineExceeded for a call that is

@@ -384,7 +384,7 @@ func TestDeleted(t *testing.T) {
 		t.Run("in messages, "+dir.why, func(t *testing.T) {
 			bubble.Run(t, 6, func(b *bubble.B) {
 				w := start(b)
-				n, keys := w.node(), w.d.Words(4)
+				n, keys := w.node(), w.d.Words(8)
 				n.set(keys[0], "there")
 				n.set(keys[1], "gone")
 				n.del(keys[1])
@@ -394,8 +394,13 @@ func TestDeleted(t *testing.T) {
 				p.sends(
 					gone(keys[0], stamp(n.counter(keys[0])+1, p.name)),
 					gone(keys[2], stamp(50, p.name)), entry(keys[2], stamp(49, p.name), "older than its end"),
-					gone(keys[3], stamp(50, "a")), entry(keys[3], stamp(50, "b"), "later than its end"))
-				n.mustHave(state{keys[3]: "later than its end"})
+					gone(keys[3], stamp(50, "a")), entry(keys[3], stamp(50, "b"), "later than its end"),
+					entry(keys[4], stamp(50, p.name), "later than its end"), gone(keys[4], stamp(49, p.name)),
+					entry(keys[5], stamp(50, "b"), "later than its end"), gone(keys[5], stamp(50, "a")),
+					entry(keys[6], stamp(50, "a"), "older than its end"), gone(keys[6], stamp(50, "b")))
+				n.set(keys[7], "its own")
+				p.sends(gone(keys[7], stamp(n.counter(keys[7])-1, p.name)))
+				n.mustHave(state{keys[3]: "later than its end", keys[4]: "later than its end", keys[5]: "later than its end", keys[7]: "its own"})
 			})
 		})
 	}
@@ -1007,6 +1012,39 @@ func TestPassOn(t *testing.T) {
 				p.mustKnow(n)
 			})
 		})
+		t.Run("what waits goes, when an older write of the key comes, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 13, func(b *bubble.B) {
+				w := start(b)
+				n, keys, name := w.node(), w.d.Words(3), w.d.Word()
+				p := w.meet(dir, n, name)
+				w.shut(n.name, name)
+				n.set(keys[0], "in its Send")
+				n.set(keys[1], "later")
+				n.set(keys[2], "later")
+				p.sends(entry(keys[1], stamp(1, "a"), "older"), gone(keys[2], stamp(n.counter(keys[2]), n.name[:len(n.name)-1])))
+				w.open(n.name, name)
+				p.about = "\nIt has sent older writes of its own, of keys whose later ones waited for it:\nthose it lacks still."
+				p.mustKnow(n)
+			})
+		})
+		t.Run("the exchange goes on, when an older write of a key comes, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 13, func(b *bubble.B) {
+				w := start(b)
+				n, keys, name := w.node(), w.d.Words(4), w.d.Word()
+				for _, key := range keys {
+					n.set(key, "later")
+				}
+				w.shut(n.name, name)
+				p := w.play(dir, n, name)
+				p.sends(have(name))
+				for _, key := range keys {
+					p.sends(entry(key, stamp(n.counter(key), n.name[:len(n.name)-1]), "older"))
+				}
+				w.open(n.name, name)
+				p.about = "\nIt has sent older writes of keys whose later ones waited for it: those it\nlacks still."
+				p.mustKnow(n)
+			})
+		})
 		t.Run("not back, when its Have had an older one, "+dir.why, func(t *testing.T) {
 			bubble.Run(t, 13, func(b *bubble.B) {
 				w := start(b)
@@ -1067,7 +1105,7 @@ func TestPassOn(t *testing.T) {
 
 // A peer that takes nothing (Demers and others; gRPC, flow control).
 func TestSlow(t *testing.T) {
-	const writes = 10000
+	const writes, many = 10000, 1500
 	for _, dir := range []direction{server, running} {
 		t.Run("many writes of one key, "+dir.why, func(t *testing.T) {
 			bubble.Run(t, 14, func(b *bubble.B) {
@@ -1159,9 +1197,32 @@ func TestSlow(t *testing.T) {
 				w.Wait()
 			}
 			q.mustKnow(n)
+			if w.tap(n.name, p.name).most() > 1 {
+				return // which is rule 16's
+			}
 			w.open(n.name, p.name)
 			p.mustKnow(n)
 			p.mustHaveHeardAtMost(2*len(keys)+10, fmt.Sprintf("Meanwhile, %d keys were written 25 times each", len(keys)))
+		})
+	})
+	t.Run("as many keys as there are", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			w := start(b)
+			n, keys := w.node(), w.d.Words(many)
+			p := w.meet(server, n, w.d.Word())
+			w.shut(n.name, p.name)
+			c := w.Go(fmt.Sprintf("Set, of %d keys", many), func() error {
+				for _, key := range keys {
+					n.quietly(key, "value")
+				}
+				return nil
+			})
+			if w.Wait(); !c.Returned() {
+				w.Fatalf("%s reads nothing. Set, called for %d keys, has not returned.\nWant it to, at once, however many keys wait.\n\n%s", p.what, many, w.Waiting())
+			}
+			w.open(n.name, p.name)
+			p.about = fmt.Sprintf("\nIt read nothing while %d keys were written: all of them wait for it.", many)
+			p.mustKnow(n)
 		})
 	})
 	t.Run("everybody else goes on", func(t *testing.T) {
@@ -1189,6 +1250,28 @@ func TestSlow(t *testing.T) {
 			n.set(keys[4], "five")
 			q.mustKnow(n)
 		})
+	})
+}
+
+// What still waits at a half-close (gRPC, half-close).
+func TestRest(t *testing.T) {
+	bubble.Run(t, 9, func(b *bubble.B) {
+		w := start(b)
+		n, keys, name := w.node(), w.d.Words(3), w.d.Word()
+		n.set(keys[0], "old")
+		p := w.meet(server, n, name)
+		w.shut(n.name, name)
+		n.set(keys[0], "in its Send")
+		n.set(keys[1], "waits")
+		n.set(keys[2], "waits")
+		p.halfClose()
+		w.open(n.name, name)
+		if w.tap(n.name, name).most() > 1 {
+			return // which is rule 16's
+		}
+		p.mustEnd(codes.OK)
+		p.about = "\nIt read nothing while these keys were written; then it half-closed, and read\nagain. What was written before a half-close goes before OK."
+		p.mustKnow(n)
 	})
 }
 
@@ -1267,6 +1350,28 @@ func TestMeanwhile(t *testing.T) {
 			})
 		})
 	}
+	t.Run("and the client half-closes", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			w := start(b)
+			n, keys, name := w.node(), w.d.Words(7), w.d.Word()
+			for _, key := range keys[:6] {
+				n.set(key, "old")
+			}
+			w.shut(n.name, name)
+			p := w.play(server, n, name)
+			p.sends(have(p.name), synced())
+			w.pass(n.name, name) // Have
+			for _, key := range keys[1:] {
+				n.set(key, "new")
+			}
+			p.halfClose()
+			w.open(n.name, name)
+			p.mustEnd(codes.OK)
+			p.about = "\nIt read nothing while keys were written again, which still waited for it; then\nit half-closed, and read again."
+			p.mustHaveHeardEachOnce()
+			p.mustKnow(n)
+		})
+	})
 	t.Run("again and again", func(t *testing.T) {
 		bubble.Run(t, 15, func(b *bubble.B) {
 			w := start(b)
@@ -1311,6 +1416,26 @@ func TestOneSender(t *testing.T) {
 					w.Fatalf("%s takes nothing, and there are entries and changes to send.\n%d goroutines are in Send on its stream at once.\nWant one at a time: Send is not made for two.", p.what, most)
 				}
 				w.open(n.name, name)
+				p.mustKnow(n)
+			})
+		})
+	}
+	for _, dir := range []direction{server, running} {
+		t.Run("one at a time, behind Synced, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 16, func(b *bubble.B) {
+				w := start(b)
+				n, keys := w.node(), w.d.Words(4)
+				p, q := w.meet(dir, n, w.d.Word()), w.meet(server, n, w.d.Word())
+				w.shut(n.name, p.name)
+				n.set(keys[0], "new")
+				n.set(keys[1], "new")
+				q.sends(entry(keys[2], stamp(1000, q.name), "of another"))
+				n.del(keys[3])
+				n.del(keys[0])
+				if most := w.tap(n.name, p.name).most(); most > 1 {
+					w.Fatalf("%s takes nothing, both are synced, and there were five changes.\n%d goroutines are in Send on its stream at once.\nWant one at a time: Send is not made for two.", p.what, most)
+				}
+				w.open(n.name, p.name)
 				p.mustKnow(n)
 			})
 		})
@@ -1502,6 +1627,25 @@ func TestOver(t *testing.T) {
 				}
 				runtime.KeepAlive(n.r)
 				runtime.KeepAlive(m.r)
+			})
+		})
+	}
+	for _, dirs := range [][2]direction{{server, server}, {server, running}, {running, server}, {running, running}} {
+		t.Run(fmt.Sprintf("two calls with the same peer, %s, and one ends, %s", dirs[1].why, dirs[0].why), func(t *testing.T) {
+			bubble.Run(t, 17, func(b *bubble.B) {
+				w := start(b)
+				n, name, keys := w.node(), w.d.Word(), w.d.Words(2)
+				p, q := w.meet(dirs[0], n, name), w.meet(dirs[1], n, name)
+				n.set(keys[0], "while there are two")
+				p.about = "\nIt has two calls with that peer at once: each gets what is new."
+				q.about = p.about
+				p.mustKnow(n)
+				q.mustKnow(n)
+				p.cancel()
+				w.Wait()
+				n.set(keys[1], "when one of them is over")
+				q.about = "\nIt had two calls with that peer at once. The older one is over: this one is not."
+				q.mustKnow(n)
 			})
 		})
 	}
@@ -2617,7 +2761,7 @@ func (p *peer) mustKnow(n *node) {
 	}
 	p.mu.Unlock()
 	if want := n.state(); !maps.Equal(got, want) {
-		p.w.Fatalf("%s has taken in all that came. By %v, it knows\n%sand %s has\n%sWant the same.\n%s", p.what, p.w.Elapsed(), differing(got, want), n.name, differing(want, got), p.howEnded())
+		p.w.Fatalf("%s has taken in all that came. By %v, it knows\n%sand %s has\n%sWant the same.%s\n%s", p.what, p.w.Elapsed(), differing(got, want), n.name, differing(want, got), p.about, p.howEnded())
 	}
 }
 
@@ -2666,6 +2810,25 @@ func (p *peer) mustHaveHeardOnce(want string) {
 	}
 	if n != 1 {
 		p.w.Fatalf("%s got, by %v\n%sWant %s once.", p.what, p.w.Elapsed(), list(lines, -1), want)
+	}
+}
+
+// mustHaveHeardEachOnce wants no key to have come twice before Synced.
+func (p *peer) mustHaveHeardEachOnce() {
+	p.w.T().Helper()
+	lines := p.lines()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	seen := map[string]bool{}
+	for i, e := range p.heard {
+		if e.GetSynced() != nil {
+			return
+		}
+		key := e.GetEntry().GetKey()
+		if e.GetEntry() != nil && seen[key] {
+			p.w.Fatalf("%s got\n%sWant each key once before Synced, and what is written meanwhile in its place,\nor behind Synced.%s", p.what, list(lines, i), p.about)
+		}
+		seen[key] = true
 	}
 }
 

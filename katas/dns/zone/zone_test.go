@@ -66,6 +66,7 @@ func TestData(t *testing.T) {
 		"PTR .",
 		"MX 10 mail.example.net.",
 		"MX 65535 .",
+		"MX 010 mail.example.net.",
 		"TXT word",
 		"SRV 1 2 65535 sip.example.net.",
 		"SRV 0 0 0 .",
@@ -294,6 +295,7 @@ func TestEscapedStrings(t *testing.T) {
 		{`\000\;x`, txt("\x00;x")},
 		{`\"x\"`, txt(`"x"`)},
 		{`two\ words`, txt("two words")},
+		{`"\#" 2 0161`, txt("#", "2", "0161")},
 		{`"\a\b"`, txt("ab")},
 		{`"\."`, txt(".")},
 		{`"` + strings.Repeat(`\255`, 255) + `"`, txt(strings.Repeat("\xff", 255))},
@@ -373,14 +375,21 @@ var mistakes = []struct{ why, file string }{
 	{"a preference of 17 bits", "x MX ▸65536 a"},
 	{"a preference below zero", "x MX ▸-1 a"},
 	{"a preference that is no number", "x MX ▸a 10"},
+	{"a preference with a plus", "x MX ▸+10 a"},
+	{"a preference and a letter", "x MX ▸10x a"},
+	{"a preference in hex", "x MX ▸0x10 a"},
 	{"SRV without its target", "x SRV 1 2 3?"},
 	{"a serial of 33 bits", "@ SOA a b ▸4294967296 2 3 4 5"},
+	{"a time in SOA with its unit", "@ SOA a b 1 ▸2h 3 4 5"},
+	{"a TTL with its unit", "x ▸1h A 192.0.2.1"},
 	{"a TTL of 32 bits", "x ▸2147483648 A 192.0.2.1"},
 	{"two TTLs", "x 60 ▸61 A 192.0.2.1"},
 	{"two classes", "x IN ▸IN A 192.0.2.1"},
 	{"another class", "x ▸CH A 192.0.2.1"},
 	{"$TTL without a number", "$TTL?"},
 	{"$TTL with a word", "$TTL ▸soon"},
+	{"$TTL with its unit", "$TTL ▸1h"},
+	{"$TTL in hex", "$TTL ▸0x10"},
 	{"$TTL of 32 bits", "$TTL ▸2147483648"},
 	{"$TTL and more", "$TTL 60 ▸61"},
 	{"$ORIGIN without a name", "$ORIGIN?"},
@@ -397,6 +406,7 @@ var mistakes = []struct{ why, file string }{
 	{") without (", "x A 192.0.2.1 ▸)"},
 	{"hex of another length", `x TYPE65280 \# 4 c0ffee?`},
 	{"hex that is none", `x TYPE65280 \# 3 c0ffeg?`},
+	{"hex whose length is in hex", `x TYPE65280 \# 0x3 c0ffee?`},
 	{"hex without its length", `x TYPE65280 \#?`},
 	{"a type with no form of its own, not in hex", "x TYPE65280 c0ffee?"},
 	{"hex that is no address", `x A \# 3 c00002?`},
@@ -405,12 +415,14 @@ var mistakes = []struct{ why, file string }{
 	{"another", `x ▸TYPE252 \# 0`},
 	{"a type that only messages have", `x ▸OPT \# 0`},
 	{"the type 0", `x ▸TYPE0 \# 0`},
-	{"data of 66000 octets", "▸x TXT (" + strings.Repeat("\n"+strings.Repeat("x", 199), 330) + ")"},
 	{"the second line of an entry", "x MX ( 10\n\ty\n   ▸z )"},
 	{"behind a comment", "; x\n\n  ;\nx\t\tA ▸192.0.2 ; here"},
 	{"in Windows' lines", "x A 192.0.2.1\r\ny A ▸192.0.2\r\n"},
 	{"counted in bytes", "\u00fc A ▸192.0.2"},
 }
+
+// tooMuch is a record whose data has 66,000 octets, in lines of half as many.
+var tooMuch = "x TXT (" + strings.Repeat(strings.Repeat(" "+strings.Repeat("x", 199), 165)+"\n", 2) + ")\n"
 
 // mark returns the file and the place of its mistake; column 0 is any.
 func mark(marked string) (file string, line, column int) {
@@ -430,6 +442,9 @@ func TestErrSyntax(t *testing.T) {
 			mustFail(r, head+file, zone.ErrSyntax)
 		})
 	}
+	t.Run("data of 66000 octets", func(t *testing.T) {
+		mustFail(rule.New(t, 11), head+tooMuch, zone.ErrSyntax)
+	})
 	t.Run("a first record without an owner", func(t *testing.T) {
 		mustFail(rule.New(t, 11), " "+head, zone.ErrSyntax)
 	})
@@ -640,6 +655,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(head + "\\\n\"\\")
 	f.Add(head + "x TXT \\")
 	f.Add(head + "x (\n")
+	f.Add(head + tooMuch)
 	f.Fuzz(func(t *testing.T, text string) {
 		r := rule.New(t, 13)
 		z, err := parseFrom(r, text, "example.com.", false)
@@ -727,6 +743,13 @@ func TestCase(t *testing.T) {
 	other := mustParseAs(r, "@ 60 SOA a b 1 2 3 4 5\nWWW A 192.0.2.1\n$ORIGIN example.COM.\nWww A 192.0.2.2\nftp A 192.0.2.3\n", "EXAMPLE.com.")
 	other.mustSay(r, "www.example.com.", "A", answers("www.example.com. 60 IN A 192.0.2.1", "www.example.com. 60 IN A 192.0.2.2"))
 	other.mustSay(r, "ftp.example.com.", "A", answers("ftp.example.com. 60 IN A 192.0.2.3"))
+
+	twice := mustParse(r, head+"x MX 10 mail\nx MX 10 MAIL\nx SRV 1 2 3 www\nx SRV 1 2 3 Www\nx TXT text\nx TXT Text\n")
+	twice.mustSay(r, "x.example.com.", "MX", answers("x.example.com. 3600 IN MX 10 mail.example.com."))
+	twice.mustSay(r, "x.example.com.", "SRV", answers("x.example.com. 3600 IN SRV 1 2 3 www.example.com."))
+	twice.mustSay(r, "x.example.com.", "TXT", answers("x.example.com. 3600 IN TXT text", "x.example.com. 3600 IN TXT Text"))
+	same := mustParse(r, head+"x CNAME y.example.net.\nx CNAME Y.example.NET.\n")
+	same.mustSay(r, "x.example.com.", "CNAME", answers("x.example.com. 3600 IN CNAME y.example.net."))
 
 	// Nothing but A to Z has two forms: \195\134 and \195\166 are another matter.
 	odd := mustParse(r, head+`\195\134 A 192.0.2.1`+"\n"+`[ A 192.0.2.2`+"\n"+`\255 A 192.0.2.3`+"\n")

@@ -178,7 +178,7 @@ func (n *node) add(r record.Record) error {
 		if s.rrtype != t {
 			continue
 		}
-		if slices.ContainsFunc(s.records, func(o record.Record) bool { return reflect.DeepEqual(o.Data, r.Data) }) {
+		if slices.ContainsFunc(s.records, func(o record.Record) bool { return same(o.Data, r.Data) }) {
 			return nil // the same again (RFC 2181, section 5)
 		}
 		if t == question.TypeCNAME {
@@ -190,6 +190,32 @@ func (n *node) add(r record.Record) error {
 	}
 	n.sets = append(n.sets, set{t, []record.Record{r}})
 	return nil
+}
+
+// same says whether two records of one name and type have the same data, in
+// whose names case does not matter.
+func same(a, b record.Data) bool { return reflect.DeepEqual(folded(a), folded(b)) }
+
+// folded returns data with its names in lower case.
+func folded(data record.Data) record.Data {
+	switch d := data.(type) {
+	case record.CNAME:
+		d.Target = lower(d.Target)
+		return d
+	case record.NS:
+		d.Host = lower(d.Host)
+		return d
+	case record.PTR:
+		d.Target = lower(d.Target)
+		return d
+	case record.MX:
+		d.Host = lower(d.Host)
+		return d
+	case record.SRV:
+		d.Target = lower(d.Target)
+		return d
+	}
+	return data
 }
 
 // contains says whether the name is the origin or below it.

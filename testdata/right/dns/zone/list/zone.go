@@ -303,7 +303,7 @@ var forms = map[question.Type]string{
 }
 
 func (f *file) data(t question.Type, w []word) (b []byte, err error) {
-	if w[0].text == `\#` {
+	if w[0].text == `\#` && !w[0].quoted {
 		return unhex(w)
 	}
 	form, ok := forms[t]
@@ -420,7 +420,7 @@ func (z *Zone) add(r record.Record) error {
 			continue
 		}
 		isCNAME := other.Data.Type() == question.TypeCNAME
-		same := fmt.Sprintf("%#v", other.Data) == fmt.Sprintf("%#v", r.Data)
+		same := written(other.Data) == written(r.Data)
 		switch {
 		case isCNAME != (t == question.TypeCNAME) || isCNAME && !same:
 			return ErrCNAME
@@ -443,6 +443,16 @@ func (z *Zone) add(r record.Record) error {
 	}
 	z.records = append(z.records, rr{k, r})
 	return nil
+}
+
+// written is data as text, in which case matters where it does on the wire.
+func written(d record.Data) string {
+	text := fmt.Sprintf("%#v", d)
+	switch d.Type() {
+	case question.TypeCNAME, question.TypeNS, question.TypePTR, question.TypeMX, question.TypeSRV:
+		return strings.ToLower(text)
+	}
+	return text
 }
 
 func (z *Zone) exists(k string) bool {

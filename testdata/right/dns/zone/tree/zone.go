@@ -129,7 +129,7 @@ func (z *Zone) add(r record.Record, at position) error {
 	set := t.sets[r.Data.Type()]
 	for _, other := range set {
 		r.TTL = other.TTL
-		if reflect.DeepEqual(other.Data, r.Data) {
+		if alike(other.Data, r.Data) {
 			return nil
 		}
 	}
@@ -138,6 +138,16 @@ func (z *Zone) add(r record.Record, at position) error {
 		return at.wrap(ErrCNAME)
 	}
 	return nil
+}
+
+// alike says whether data is the same: but for TXT and what is unknown, it is made
+// of names and numbers.
+func alike(a, b record.Data) bool {
+	switch a.(type) {
+	case record.TXT, record.Unknown:
+		return reflect.DeepEqual(a, b)
+	}
+	return strings.EqualFold(fmt.Sprint(a), fmt.Sprint(b))
 }
 
 // place is where the walk for a name ended.

@@ -13,8 +13,10 @@ import (
 	"slices"
 	"strings"
 	gosync "sync"
+	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -182,14 +184,16 @@ func TestOnce(t *testing.T) {
 	t.Run("one by one, round a ring", func(t *testing.T) {
 		bubble.Run(t, 3, func(b *bubble.B) {
 			w := start(b)
-			nodes, want := []*node{w.node(), w.node(), w.node()}, state{}
+			nodes, want := []*node{w.node(), w.node(), w.node(), w.node()}, state{}
 			for _, n := range nodes {
 				key := w.d.Word()
 				want[key] = n.name
 				n.set(key, n.name)
 			}
-			for i := range 5 {
-				nodes[i%3].once(nodes[(i+1)%3])
+			for i := range 7 {
+				n, m := nodes[i%4], nodes[(i+1)%4]
+				n.once(m)
+				n.mustBe(m) // also with what others have written
 			}
 			for _, n := range nodes {
 				n.mustHave(want)
@@ -790,7 +794,7 @@ func TestHostile(t *testing.T) {
 		{"Synced twice", func(p *peer) []*event { return append(good(p), synced(), synced()) }},
 		{"Have behind Synced", func(p *peer) []*event { return append(good(p), synced(), crowd(p, p.name)) }},
 		{"a Have without a name", func(p *peer) []*event { return []*event{crowd(p, "")} }},
-		{"a Have with the other's own name", func(p *peer) []*event { return []*event{crowd(p, p.n.name)} }},
+		{"a Have with the receiver's own name", func(p *peer) []*event { return []*event{crowd(p, p.n.name)} }},
 		{"a Have with an empty key", func(p *peer) []*event { return []*event{crowd(p, p.name, "", stamp(70, p.name))} }},
 		{"a Have with a counter of 0", func(p *peer) []*event { return []*event{crowd(p, p.name, "bad", stamp(0, p.name))} }},
 		{"a Have with a negative counter", func(p *peer) []*event { return []*event{crowd(p, p.name, "bad", stamp(-3, p.name))} }},
@@ -827,7 +831,7 @@ func TestHostile(t *testing.T) {
 					if len(said) > 1 {
 						want["good"] = "kept"
 					}
-					p.about = fmt.Sprintf("\nThe last message it sent is %s:\n  %s", tt.why, clip(line(said[len(said)-1])))
+					p.about = fmt.Sprintf("\nThe last message it sent is %s:\n%s", tt.why, strings.TrimRight(list([]string{line(said[len(said)-1])}, -1), "\n"))
 					p.mustFail(codes.InvalidArgument)
 					n.mustHave(want)
 					n.set("after", "own")
@@ -1916,6 +1920,14 @@ type world struct {
 }
 
 func start(b *bubble.B) *world {
+	var over atomic.Bool
+	b.Cleanup(func() { over.Store(true) }) // behind all others
+	b.Show(func() string {
+		if over.Load() {
+			return "A call that is over leaves no goroutine behind, and New starts none (rule 17)."
+		}
+		return ""
+	})
 	w := &world{B: b, d: draw.From(b.R), link: grpctest.New(b),
 		servers: map[string]func(grpc.BidiStreamingServer[syncv1.SyncRequest, syncv1.SyncResponse]) error{},
 		gates:   map[[2]string]chan struct{}{}, taps: map[[2]string]*tap{}}
@@ -1970,9 +1982,52 @@ func (w *world) client(from, to string) syncv1.SyncServiceClient {
 		}
 		return &clientStream{stream, w.newTap(from, to, true)}, nil
 	}
-	return syncv1.NewSyncServiceClient(w.link.Dial(from+"@"+to, grpc.WithChainStreamInterceptor(tapped),
+	return syncv1.NewSyncServiceClient(w.link.Dial(from+"@"+to, grpc.WithStreamInterceptor(tell), grpc.WithChainStreamInterceptor(tapped),
 		grpc.WithStaticStreamWindowSize(window), grpc.WithStaticConnWindowSize(window),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second})))
+}
+
+// tell stands before the story, and has it tell messages as the tests do.
+func tell(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	stream, err := open(ctx, desc, cc, method, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return &told{stream}, nil
+}
+
+type told struct{ grpc.ClientStream }
+
+func (t *told) SendMsg(m any) error { return t.ClientStream.SendMsg(words{m}) }
+func (t *told) RecvMsg(m any) error { return t.ClientStream.RecvMsg(words{m}) }
+
+// words is a message that says itself in a short line.
+type words struct{ m any }
+
+func (w words) String() string {
+	e, ok := w.m.(*event)
+	if m, is := w.m.(*syncv1.SyncRequest); is {
+		e, ok = response(m), true
+	}
+	switch h := e.GetHave(); {
+	case !ok:
+		return fmt.Sprint(w.m)
+	case h != nil && len(h.GetStamps()) == 0:
+		return fmt.Sprintf("Have %s: no key", h.GetReplica())
+	case len(h.GetStamps()) > 3:
+		return fmt.Sprintf("Have %s: %d keys", h.GetReplica(), len(h.GetStamps()))
+	case e.GetEntry() != nil && !e.GetEntry().GetDeleted():
+		return head.FindString(line(e)) + " " + short(string(e.GetEntry().GetValue()))
+	}
+	return line(e)
+}
+
+// unwrapped is the message itself.
+func unwrapped(m any) any {
+	if w, ok := m.(words); ok {
+		return w.m
+	}
+	return m
 }
 
 // tap sees what one side of a call sends.
@@ -1985,7 +2040,7 @@ type tap struct {
 	sending int // goroutines in SendMsg
 	peak    int
 	sent    []sent
-	over    bool // the handler has returned
+	over    bool // the handler has returned, or Recv an error, which is err
 	err     error
 }
 
@@ -2059,21 +2114,68 @@ type clientStream struct {
 	t *tap
 }
 
-func (c *clientStream) SendMsg(m any) error { return c.t.send(c.Context(), m, c.ClientStream.SendMsg) }
-
-// quiet is the server's side of a call whose client says nothing.
-type quiet struct {
-	grpc.BidiStreamingServer[syncv1.SyncRequest, syncv1.SyncResponse]
-	ctx context.Context
+func (c *clientStream) SendMsg(m any) error {
+	return c.t.send(c.Context(), unwrapped(m), c.ClientStream.SendMsg)
 }
 
-func (q quiet) Context() context.Context        { return q.ctx }
-func (q quiet) Send(*syncv1.SyncResponse) error { return nil }
-func (q quiet) SendMsg(any) error               { return nil }
-func (q quiet) RecvMsg(any) error               { _, err := q.Recv(); return err }
+func (c *clientStream) RecvMsg(m any) error {
+	err := c.ClientStream.RecvMsg(unwrapped(m))
+	if err != nil {
+		c.t.mu.Lock()
+		defer c.t.mu.Unlock()
+		c.t.over, c.t.err = true, err
+	}
+	return err
+}
+
+// quiet is the server's side of a call whose client says nothing, or one message,
+// and hears no more than one.
+type quiet struct {
+	grpc.BidiStreamingServer[syncv1.SyncRequest, syncv1.SyncResponse]
+	ctx   context.Context
+	says  chan *syncv1.SyncRequest
+	hears chan *syncv1.SyncResponse
+}
+
+func (q quiet) Context() context.Context     { return q.ctx }
+func (q quiet) SetHeader(metadata.MD) error  { return nil }
+func (q quiet) SendHeader(metadata.MD) error { return nil }
+func (q quiet) SetTrailer(metadata.MD)       {}
+func (q quiet) SendMsg(m any) error          { return q.Send(m.(*syncv1.SyncResponse)) }
+
+func (q quiet) Send(m *syncv1.SyncResponse) error {
+	select {
+	case q.hears <- m:
+	default:
+	}
+	if err := q.ctx.Err(); err != nil {
+		return status.FromContextError(err).Err()
+	}
+	return nil
+}
+
 func (q quiet) Recv() (*syncv1.SyncRequest, error) {
-	<-q.ctx.Done()
-	return nil, status.FromContextError(q.ctx.Err()).Err()
+	select {
+	case m := <-q.says:
+		return m, nil
+	case <-q.ctx.Done():
+		return nil, status.FromContextError(q.ctx.Err()).Err()
+	}
+}
+
+func (q quiet) RecvMsg(m any) error {
+	got, err := q.Recv()
+	if err == nil {
+		proto.Merge(m.(proto.Message), got)
+	}
+	return err
+}
+
+// nobody is a client whose calls all fail.
+type nobody struct{}
+
+func (nobody) Sync(ctx context.Context, _ ...grpc.CallOption) (grpc.BidiStreamingClient[syncv1.SyncRequest, syncv1.SyncResponse], error) {
+	return nil, status.Error(codes.Canceled, "nobody is there")
 }
 
 // most returns how many goroutines were in SendMsg at once.
@@ -2363,9 +2465,7 @@ func (n *node) mustGet(key, want string) {
 
 // unwritten says so of a replica that is not written yet.
 func (n *node) unwritten() string {
-	ctx, cancel := context.WithCancel(n.w.Context())
-	cancel()
-	if err := n.r.Once(ctx, n.w.client(n.name, n.name)); errors.Is(err, todo.Err) {
+	if err := n.r.Once(n.w.Context(), nobody{}); errors.Is(err, todo.Err) {
 		return fmt.Sprintf("\n%v", err)
 	}
 	return ""
@@ -2382,23 +2482,28 @@ func (n *node) counter(key string) int64 {
 	return n.stamp(key).GetCounter()
 }
 
-// stamps asks for a Have, in a call that is quiet otherwise.
+// stamps asks for a Have, in a call that nobody else sees.
 func (n *node) stamps() map[string]*syncv1.Stamp {
 	n.w.T().Helper()
 	ctx, cancel := context.WithCancel(n.w.Context())
-	defer n.w.Wait() // until that call has left nothing
-	defer cancel()
-	const name = "look"
-	stream, err := n.w.client(name, n.name).Sync(ctx)
-	if err == nil {
-		err = stream.Send(request(have(name)))
+	look := quiet{ctx: ctx, says: make(chan *syncv1.SyncRequest, 1), hears: make(chan *syncv1.SyncResponse, 1)}
+	look.says <- request(have("look"))
+	c := n.w.Go(n.name+".Sync(stream)", func() error { return n.r.Sync(look) })
+	n.w.Wait()
+	got, how := "nothing", "it has not returned"
+	if c.Returned() {
+		how = "it returned " + outcome(c.Wait())
 	}
 	var first *event
-	if err == nil {
-		first, err = stream.Recv()
+	select {
+	case first = <-look.hears:
+		got = line(first)
+	default:
 	}
-	if err != nil || first.GetHave() == nil {
-		n.w.Fatalf("A call of Sync on %s that begins with Have; the first message that came is\n  %s\nand the error %s. Want Have (rule 2).", n.name, line(first), outcome(err))
+	cancel()
+	n.w.Wait() // until that call has left nothing
+	if first.GetHave() == nil {
+		n.w.Fatalf("The test asks %s what it has: it calls Sync, and says Have. What comes first is\n%sand %s. Want Have (rule 2).", n.name, list([]string{got}, -1), how)
 	}
 	return first.GetHave().GetStamps()
 }
@@ -2460,6 +2565,16 @@ func (n *node) once(m *node) {
 	if err := c.Wait(); err != nil {
 		n.w.Fatalf("%s returned %s\nwant nil (rule 3)%s", c.what, outcome(err), n.w.misuse(n.name, m.name)+n.w.misuse(m.name, n.name))
 	}
+	if !n.w.tap(n.name, m.name).ended() {
+		n.w.Fatalf("%s returned nil,\nand its Recv has not returned io.EOF: nobody knows whether the call ended well.\nWant Once to half-close, and to return when the status has come (rule 9).", c.what)
+	}
+}
+
+// ended says whether the client's Recv has said that the call is over, and well.
+func (t *tap) ended() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.over && t.err == io.EOF
 }
 
 // run wants Run not to return.
@@ -2520,6 +2635,8 @@ type peer struct {
 	ended bool
 	err   error
 	has   map[string]*syncv1.Entry // what was heard, put together
+
+	said []string // the entries that the peer has sent
 }
 
 // play has a peer of that name begin a call with a replica, or has that one begin
@@ -2645,6 +2762,7 @@ func (p *peer) sends(events ...*event) {
 		}
 		if x := e.GetEntry(); x != nil {
 			p.knows(x)
+			p.said = append(p.said, line(e))
 		}
 		c := p.w.Go(p.name+" sends", func() error { return p.say(e) })
 		if p.w.Wait(); !c.Returned() {
@@ -2765,11 +2883,14 @@ func (p *peer) mustKnow(n *node) {
 	}
 }
 
-// mustEndWith wants the last message so far to be that.
+// mustEndWith wants the last message so far to be that, of those that the peer
+// has not sent itself.
 func (p *peer) mustEndWith(want string) {
 	p.w.T().Helper()
-	if lines := p.lines(); len(lines) == 0 || lines[len(lines)-1] != want {
-		p.w.Fatalf("%s got, by %v\n%sWant %s at the end.\n%s", p.what, p.w.Elapsed(), list(lines, -1), want, p.howEnded())
+	all := p.lines()
+	lines := slices.DeleteFunc(slices.Clone(all), func(l string) bool { return slices.Contains(p.said, l) }) // which is rule 13's
+	if len(lines) == 0 || lines[len(lines)-1] != want {
+		p.w.Fatalf("%s got, by %v\n%sWant %s at the end.\n%s", p.what, p.w.Elapsed(), list(all, len(all)-1), want, p.howEnded())
 	}
 }
 
@@ -2955,34 +3076,53 @@ func differing(s, other state) string {
 }
 
 // list is an indented list with one of its lines marked. Of a long one, it is
-// what is near the mark.
+// what is near the mark, or the beginning and the end.
 func list(lines []string, mark int) string {
 	if len(lines) == 0 {
 		return "  nothing\n"
 	}
 	var b strings.Builder
+	left := 0 // lines that are left out
 	for i, l := range lines {
-		l = clip(l)
+		shown := len(lines) <= 20 || mark < 0 && (i < 7 || i >= len(lines)-7) || mark >= 0 && i >= mark-6 && i <= mark+6
+		if !shown {
+			left++
+		}
+		if left > 0 && (shown || i == len(lines)-1) {
+			fmt.Fprintf(&b, "  … (%d more, of %d)\n", left, len(lines))
+			left = 0
+		}
 		switch {
-		case len(lines) > 20 && (i < mark-6 || i > max(mark, 0)+6):
-			if i == 0 || i == len(lines)-1 {
-				fmt.Fprintf(&b, "  … (%d in all)\n", len(lines))
-			}
 		case i == mark:
-			fmt.Fprintf(&b, "> %s\n", l)
-		default:
-			fmt.Fprintf(&b, "  %s\n", l)
+			fmt.Fprintf(&b, "> %s\n", folded(l))
+		case shown:
+			fmt.Fprintf(&b, "  %s\n", folded(l))
 		}
 	}
 	return b.String()
 }
 
-// clip is a line, and not all of a long one.
-func clip(l string) string {
-	if len(l) > 200 {
-		return l[:200] + " …"
+// folded is a line in lines that fit, and not all of a very long one.
+func folded(l string) string {
+	if runes := []rune(l); len(runes) > 400 {
+		l = string(runes[:400]) + " …"
 	}
-	return l
+	var b strings.Builder
+	room := 76
+	for i, word := range strings.Split(l, " ") {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i > 0 && n+1 > room:
+			b.WriteString("\n      ")
+			room = 72
+		case i > 0:
+			b.WriteString(" ")
+			room--
+		}
+		b.WriteString(word)
+		room -= n
+	}
+	return b.String()
 }
 
 // short is a value, quoted, and not all of a long one.

@@ -147,7 +147,7 @@ func (b block) talk(ctx context.Context) (string, error) {
 		case late:
 			return "", fmt.Errorf("%q has no end after %v", c, patience)
 		case bytes.Contains(said, []byte("not found")):
-			return "", fmt.Errorf("%q: %s(on Debian: apt-get install netcat-openbsd socat)", c, said)
+			return "", fmt.Errorf("%q: %s(what to install: README.md, What you may want beside Go)", c, said)
 		case err != nil:
 			return "", fmt.Errorf("%q: %w\n%s", c, err, said)
 		}

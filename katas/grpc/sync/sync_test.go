@@ -1641,14 +1641,14 @@ func TestOver(t *testing.T) {
 				n, name, keys := w.node(), w.d.Word(), w.d.Words(2)
 				p, q := w.meet(dirs[0], n, name), w.meet(dirs[1], n, name)
 				n.set(keys[0], "while there are two")
-				p.about = "\nIt has two calls with that peer at once: each gets what is new."
-				q.about = p.about
+				p.about = "\nThere are two calls with that peer, and this is the older one: each gets what is\nnew."
+				q.about = "\nThere are two calls with that peer, and this is the newer one: each gets what is\nnew."
 				p.mustKnow(n)
 				q.mustKnow(n)
 				p.cancel()
 				w.Wait()
 				n.set(keys[1], "when one of them is over")
-				q.about = "\nIt had two calls with that peer at once. The older one is over: this one is not."
+				q.about = "\nThere were two calls with that peer, and the older one is over. This one is not."
 				q.mustKnow(n)
 			})
 		})
@@ -3104,8 +3104,8 @@ func list(lines []string, mark int) string {
 
 // folded is a line in lines that fit, and not all of a very long one.
 func folded(l string) string {
-	if runes := []rune(l); len(runes) > 400 {
-		l = string(runes[:400]) + " …"
+	if runes := []rune(l); len(runes) > 240 {
+		l = string(runes[:240]) + " …"
 	}
 	var b strings.Builder
 	room := 76

@@ -1261,6 +1261,10 @@ func first(pods []*podsv1.Pod) *podsv1.Pod {
 func names(pods []*podsv1.Pod) []string {
 	var out []string
 	for _, pod := range pods {
+		if pod.GetNamespace()+pod.GetName() == "" {
+			out = append(out, "(a pod without a name)")
+			continue
+		}
 		if strings.ContainsAny(pod.GetNamespace()+pod.GetName(), "/ \t\n") {
 			out = append(out, fmt.Sprintf("%q/%q", pod.GetNamespace(), pod.GetName()))
 			continue

@@ -464,6 +464,9 @@ func (e *ear) Context() context.Context { return e.ctx }
 
 func (e *ear) Send(m *podsv1.WatchPodsResponse) error {
 	e.w.Worked()
+	if err := e.ctx.Err(); err != nil { // as gRPC's own streams say, too
+		return status.FromContextError(err).Err()
+	}
 	e.mu.Lock() // two that send are told in words
 	defer e.mu.Unlock()
 	v := m.GetVersion()

@@ -220,7 +220,7 @@ func (o output) Write(p []byte) (n int, err error) {
 // io.EOF; its output goes to t.Stdout and t.Stderr. New sizes go to it as long
 // as its input does. Run returns when the program has ended and its output is
 // written, even while a Read of t.Stdin still waits; what that Read brings is
-// lost. No other goroutine stays.
+// lost. No other goroutine stays: for a Write that waits, Run waits.
 //
 // The error is ErrNoExit; what t.Stdin, t.Stdout or t.Stderr failed with; or
 // that of the call, with its status, also where Exit had come. The code is 0 then.

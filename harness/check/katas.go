@@ -3,12 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/example/netkata/harness/internal/course"
+	"github.com/example/netkata/harness/internal/readme"
 	"github.com/example/netkata/harness/todo"
 )
 
@@ -83,10 +87,29 @@ func (c *check) pass(ctx context.Context, spec func(course.Kata) course.Spec) (r
 		if v.State != course.Green {
 			r.fault("%s: the verdict on the solution is %s\n%s", k.ID, v.State, explain(v))
 		}
+		for _, n := range c.unproven(k, v) {
+			r.fault("%s: no test of rule %d was green: a test or subtest counts for the rule that it names last", k.ID, n)
+		}
 		notes = append(notes, fmt.Sprintf("%s %.1fs", k.ID, v.Elapsed.Seconds()))
 	}
 	r.note = strings.Join(notes, ", ")
 	return r
+}
+
+// unproven returns the rules of the kata's README that a green run has not named:
+// who counts them would miss one.
+func (c *check) unproven(k course.Kata, v course.Verdict) []int {
+	src, err := os.ReadFile(filepath.Join(c.root, filepath.FromSlash(k.Dir), "README.md"))
+	if err != nil || v.State != course.Green {
+		return nil // the policy finds that, or the verdict says it
+	}
+	var missing []int
+	for _, r := range readme.Parse(string(src)).Rules {
+		if !slices.Contains(v.Rules, r.Number) {
+			missing = append(missing, r.Number)
+		}
+	}
+	return missing
 }
 
 // judgeEach judges the katas asked for, as many at a time as there are

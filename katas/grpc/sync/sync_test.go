@@ -1016,21 +1016,6 @@ func TestPassOn(t *testing.T) {
 				p.mustKnow(n)
 			})
 		})
-		t.Run("what waits goes, when an older write of the key comes, "+dir.why, func(t *testing.T) {
-			bubble.Run(t, 13, func(b *bubble.B) {
-				w := start(b)
-				n, keys, name := w.node(), w.d.Words(3), w.d.Word()
-				p := w.meet(dir, n, name)
-				w.shut(n.name, name)
-				n.set(keys[0], "in its Send")
-				n.set(keys[1], "later")
-				n.set(keys[2], "later")
-				p.sends(entry(keys[1], stamp(1, "a"), "older"), gone(keys[2], stamp(n.counter(keys[2]), n.name[:len(n.name)-1])))
-				w.open(n.name, name)
-				p.about = "\nIt has sent older writes of its own, of keys whose later ones waited for it:\nthose it lacks still."
-				p.mustKnow(n)
-			})
-		})
 		t.Run("the exchange goes on, when an older write of a key comes, "+dir.why, func(t *testing.T) {
 			bubble.Run(t, 13, func(b *bubble.B) {
 				w := start(b)
@@ -1041,9 +1026,10 @@ func TestPassOn(t *testing.T) {
 				w.shut(n.name, name)
 				p := w.play(dir, n, name)
 				p.sends(have(name))
-				for _, key := range keys {
+				for _, key := range keys[1:] {
 					p.sends(entry(key, stamp(n.counter(key), n.name[:len(n.name)-1]), "older"))
 				}
+				p.sends(gone(keys[0], stamp(n.counter(keys[0]), n.name[:len(n.name)-1])))
 				w.open(n.name, name)
 				p.about = "\nIt has sent older writes of keys whose later ones waited for it: those it\nlacks still."
 				p.mustKnow(n)
@@ -1215,6 +1201,7 @@ func TestSlow(t *testing.T) {
 			n, keys := w.node(), w.d.Words(many)
 			p := w.meet(server, n, w.d.Word())
 			w.shut(n.name, p.name)
+			n.set(w.d.Word(), "the first one")
 			c := w.Go(fmt.Sprintf("Set, of %d keys", many), func() error {
 				for _, key := range keys {
 					n.quietly(key, "value")
@@ -1255,6 +1242,27 @@ func TestSlow(t *testing.T) {
 			q.mustKnow(n)
 		})
 	})
+}
+
+// An older write from a peer for which a later one waits (Demers and others).
+func TestOlder(t *testing.T) {
+	for _, dir := range []direction{server, running} {
+		t.Run(dir.why, func(t *testing.T) {
+			bubble.Run(t, 13, func(b *bubble.B) {
+				w := start(b)
+				n, keys, name := w.node(), w.d.Words(3), w.d.Word()
+				p := w.meet(dir, n, name)
+				w.shut(n.name, name)
+				n.set(keys[0], "in its Send")
+				n.set(keys[1], "later")
+				n.set(keys[2], "later")
+				p.sends(entry(keys[1], stamp(1, "a"), "older"), gone(keys[2], stamp(n.counter(keys[2]), n.name[:len(n.name)-1])))
+				w.open(n.name, name)
+				p.about = "\nIt has sent older writes of keys whose later ones waited for it: those it\nlacks still."
+				p.mustKnow(n)
+			})
+		})
+	}
 }
 
 // What still waits at a half-close (gRPC, half-close).
@@ -1370,6 +1378,9 @@ func TestMeanwhile(t *testing.T) {
 			}
 			p.halfClose()
 			w.open(n.name, name)
+			if w.tap(n.name, name).most() > 1 {
+				return // which is rule 16's
+			}
 			p.mustEnd(codes.OK)
 			p.about = "\nIt read nothing while keys were written again, which still waited for it; then\nit half-closed, and read again."
 			p.mustHaveHeardEachOnce()

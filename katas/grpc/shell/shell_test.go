@@ -869,6 +869,7 @@ func TestRunOneSender(t *testing.T) {
 		if n := s.eye.most(); n > 1 {
 			s.Fatalf("Stdin gives input, and Resized gives sizes.\n%d goroutines were in Send, or CloseSend, on the client's stream at once.\nWant one at a time: Send is not made for two.", n)
 		}
+		s.stdin.Close() // who waits for it breaks rule 15
 		s.server.sends(event{exit, "0"})
 		s.server.end(nil)
 		s.mustBeBack()
@@ -995,6 +996,7 @@ func TestRunOutput(t *testing.T) {
 				s.stdout.gate = open
 				s.run()
 				s.mustHaveStarted()
+				s.stdin.Close() // who waits for it breaks rule 15
 				texts := s.d.Words(3)
 				s.server.sends(event{stdout, texts[0]}, event{stdout, texts[1]}, event{stdout, texts[2]}, event{exit, "3"})
 				s.server.end(tt.end)
@@ -1077,7 +1079,7 @@ func TestRunStdinWaits(t *testing.T) {
 			s.server.sends(event{stdout, s.d.Word()})
 			s.link.Note("the caller cancels; a Write to Stdout waits")
 			s.cancel()
-			s.mustGoOn("it has a Write to Stdout that waits, which would write when nobody expects it any more")
+			s.mustGoOn("a Write to Stdout waits, and is not to stay behind")
 			close(open)
 			s.mustBeBack()
 		})
@@ -1194,20 +1196,27 @@ func TestRunFails(t *testing.T) {
 // What fails on the caller's side (gRPC, cancellation).
 func TestRunOwnFailure(t *testing.T) {
 	errOwn := errors.New("the caller's own")
+	fails := func(s *script, name string) writerFunc {
+		return func(p []byte) (int, error) {
+			if len(p) == 0 {
+				return 0, nil
+			}
+			s.link.Note("%s fails with %q", name, errOwn)
+			return 0, errOwn
+		}
+	}
 	for _, tt := range []struct {
 		why string
 		set func(s *script)
 		do  func(s *script)
 	}{
 		{"Stdin", func(s *script) {
-			fails := readerFunc(func([]byte) (int, error) {
-				s.link.Note("Stdin fails with %q", errOwn)
-				return 0, errOwn
-			})
-			s.terminal.Stdin = io.MultiReader(strings.NewReader(s.d.Word()), fails)
+			s.terminal.Stdin = io.MultiReader(strings.NewReader(s.d.Word()), readerFunc(fails(s, "Stdin")))
 		}, func(*script) {}},
-		{"Stdout", func(s *script) { s.stdout.err = errOwn }, func(s *script) { s.server.sends(event{stdout, s.d.Word()}) }},
-		{"Stderr", func(s *script) { s.stderr.err = errOwn }, func(s *script) { s.server.sends(event{stderr, s.d.Word()}) }},
+		{"Stdout", func(s *script) { s.terminal.Stdout = fails(s, "Stdout") },
+			func(s *script) { s.server.sends(event{stdout, s.d.Word()}) }},
+		{"Stderr", func(s *script) { s.terminal.Stderr = fails(s, "Stderr") },
+			func(s *script) { s.server.sends(event{stderr, s.d.Word()}) }},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 17, func(b *bubble.B) {
@@ -1220,6 +1229,9 @@ func TestRunOwnFailure(t *testing.T) {
 				s.mustNotHaveHalfClosed(why)
 				<-time.After(time.Second)
 				s.mustNotHaveHalfClosed(why)
+				if !s.call.Returned() {
+					s.Fatalf("%s. Run has not returned at %v. Want it to.\n\n%s", why, s.Elapsed(), s.Waiting())
+				}
 				s.mustReturn(0, errOwn)
 				s.server.mustHaveGone(why)
 			})
@@ -2648,15 +2660,11 @@ func (e *endless) Read(p []byte) (int, error) {
 type screen struct {
 	lockedBuffer
 	gate chan struct{} // a Write waits until it is closed, if there is one
-	err  error         // of each Write
 }
 
 func (s *screen) Write(p []byte) (int, error) {
 	if s.gate != nil {
 		<-s.gate
-	}
-	if s.err != nil {
-		return 0, s.err
 	}
 	return s.lockedBuffer.Write(p)
 }

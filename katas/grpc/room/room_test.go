@@ -87,18 +87,6 @@ func TestSaid(t *testing.T) {
 			w.say(members[1], w.text())
 		})
 	})
-	t.Run("five in a row", func(t *testing.T) {
-		bubble.Run(t, 2, func(b *bubble.B) {
-			w := start(b)
-			members := w.joinAll("room", 2)
-			for range 5 {
-				text := w.text()
-				w.send(members[0], text)
-				w.note(members[0].room, members[0].said(text))
-			}
-			w.mustHear()
-		})
-	})
 	for _, text := range []string{" ", "  a  b ", "/quit", "100%s%d", "ann left", "grüße 👋"} {
 		t.Run(fmt.Sprintf("the text %q", text), func(t *testing.T) {
 			bubble.Run(t, 2, func(b *bubble.B) {
@@ -601,6 +589,20 @@ func TestQueue(t *testing.T) {
 			})
 		})
 	}
+	t.Run("and it is refused", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			w := start(b)
+			w.counted = true
+			members := w.joinAll("room", 3)
+			w.shut(members[0])
+			w.fill(members[1:], w.limits.Queue/2)
+			w.send(members[0], "")
+			w.gone(members[0])
+			w.mustHaveEnded(members[0], fmt.Sprintf("The connection of %s is full, %d events wait for it, and it says an empty text", members[0].name, w.limits.Queue/2), codes.InvalidArgument)
+			w.mustHear()
+			w.say(members[1], w.text())
+		})
+	})
 	t.Run("a Queue of 1, and each event is read before the next", func(t *testing.T) {
 		bubble.Run(t, 12, func(b *bubble.B) {
 			w := startWith(b, room.Limits{Name: 1, Text: 1, Queue: 1})
@@ -660,6 +662,30 @@ func TestTooSlow(t *testing.T) {
 			})
 		})
 	}
+	t.Run("it reads one event, and then no more", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			w := start(b)
+			w.counted = true
+			members := w.joinAll("room", 2)
+			deaf := w.join("room", w.d.Word())
+			w.shut(deaf)
+			w.fill(members, w.limits.Queue)
+			w.pass(deaf)
+			deaf.lost = true
+			more := w.limits.Queue + 4
+			w.about = fmt.Sprintf("Limits.Queue is %d. While %s did not read, %d events came. It read one of them,\nand while it did not read again, %d more came: %d have not been read.", w.limits.Queue, deaf.name, w.limits.Queue, more, w.limits.Queue-1+more)
+			for range more {
+				w.send(members[0], w.text())
+				w.Wait()
+			}
+			w.mustHaveEnded(deaf, w.about+"\nWhat the sender has taken, and not sent, waits too", codes.ResourceExhausted)
+			w.mustAgree(members, []*client{deaf})
+			w.open(deaf)
+			deaf.mustEnd(codes.ResourceExhausted, "more events waited than may")
+			w.mustBeBeginning(deaf, members[0])
+			w.say(members[0], w.text())
+		})
+	})
 	t.Run("it calls Recv too late", func(t *testing.T) {
 		bubble.Run(t, 13, func(b *bubble.B) {
 			w := startWith(b, room.Limits{Name: 20, Text: 16 << 10, Queue: 5})
@@ -681,6 +707,12 @@ func TestTooSlow(t *testing.T) {
 			w.say(members[1], w.text())
 		})
 	})
+	t.Run("it talks, and has more to say", func(t *testing.T) {
+		bubble.Run(t, 13, talksOn)
+	})
+	t.Run("some read as fast as they can", func(t *testing.T) {
+		bubble.Run(t, 13, noGap)
+	})
 	for i := range 3 {
 		t.Run(fmt.Sprintf("whoever else is there comes, talks and goes (%d)", i+1), func(t *testing.T) {
 			bubble.Run(t, 13, func(b *bubble.B) {
@@ -700,6 +732,110 @@ func TestTooSlow(t *testing.T) {
 	}
 }
 
+// talksOn has somebody talk who does not read, and whose texts still come when it
+// is not in the room any more: they were on their way.
+func talksOn(b *bubble.B) {
+	const queue, texts = 6, 30
+	w := startWith(b, room.Limits{Name: 20, Text: 20, Queue: queue})
+	names := w.d.Words(2)
+	end := make(chan struct{}) // there is none before the test's
+	ann, bob := w.phone(names[0], 0), w.phone(names[1], texts)
+	ann.end = end
+	ann.hears = make(chan *roomv1.ChatResponse, 10*texts)
+	w.Go("Chat(stream)", ann.chat)
+	w.Wait()
+	bob.end, bob.deaf = end, end
+	bob.turn = func(n int) { // not before ann has heard the text before
+		for n > 1 {
+			select {
+			case e := <-ann.hears:
+				if e.GetSaid() == phoneText(n-1) {
+					return
+				}
+			case <-bob.ctx.Done():
+				return
+			}
+		}
+	}
+	call := w.Go("Chat(stream)", bob.chat)
+	w.Wait()
+	about := fmt.Sprintf("Limits.Queue is %d. %s does not read, and says %d texts, each when %s has heard\nthe one before. Some come when it has been thrown out: they were on their way.", queue, bob.name, texts, ann.name)
+	if !call.Returned() {
+		w.Fatalf("%s\nChat has not returned for %s. Want ResourceExhausted.\n\n%s", about, bob.name, w.Waiting())
+	}
+	if err := call.Wait(); status.Code(err) != codes.ResourceExhausted {
+		w.Fatalf("%s\nChat returned for %s: %s\nWant ResourceExhausted.", about, bob.name, grpctest.Status(err))
+	}
+	all := ann.heard()
+	left := slices.IndexFunc(all, func(e *roomv1.ChatResponse) bool { return e.GetLeft() != nil })
+	if left < 0 {
+		w.Fatalf("%s\n%s heard, at last,%s\nwant at the end: %s left", about, ann.name, before(all, len(all), ""), bob.name)
+	}
+	if more := len(all) - left - 1; more > 0 {
+		w.Fatalf("%s\n%s heard\n  %s\nand behind it %d more; the first is\n  %s\nWant nothing there: who has left says nothing in the room. Ask, with the lock held,\nwhether the member is in before you pass on what it said.", about, ann.name, line(all[left], true), more, line(all[left+1], true))
+	}
+}
+
+// noGap has one member talk as fast as it can, and others listen as fast as they
+// can, which is too slow: each hears all there is, one after the other, until it
+// hears no more. They are so many that one event finds several queues full, and
+// that there is space again in one while it is told that another has left.
+func noGap(b *bubble.B) {
+	const queue, listeners, texts, rounds = 4, 100, 40, 8
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(4, runtime.GOMAXPROCS(0))))
+
+	w := startWith(b, room.Limits{Name: 20, Text: 20, Queue: queue})
+	names := w.d.Words(listeners + 1)
+	about := fmt.Sprintf("Limits.Queue is %d. %s says %d texts, as fast as it can, and %d others\nhear them as fast as they can.", queue, names[0], texts, listeners)
+	for range rounds {
+		begin, end := make(chan struct{}), make(chan struct{})
+		var members []*phone
+		var calls []*bubble.Call
+		for i, name := range names {
+			p := w.phone(name, 0)
+			p.begin, p.end = begin, end
+			if i == 0 {
+				p.texts = texts
+			}
+			members = append(members, p)
+			calls = append(calls, w.Go("Chat(stream)", p.chat))
+			w.Wait()
+		}
+		close(begin)
+		w.Wait()
+		close(end)
+		w.Wait()
+		for i, p := range members {
+			w.mustHaveNoGap(about, p)
+			if !calls[i].Returned() {
+				w.Fatalf("%s\nThen all half-closed, and Chat has not returned for %s.\n\n%s", about, p.name, w.Waiting())
+			}
+			if err := calls[i].Wait(); err != nil && status.Code(err) != codes.ResourceExhausted {
+				w.Fatalf("%s\nChat returned for %s: %s\nWant ResourceExhausted, or OK.", about, p.name, grpctest.Status(err))
+			}
+		}
+	}
+}
+
+// mustHaveNoGap wants one to have heard events that follow each other.
+func (w *world) mustHaveNoGap(about string, p *phone) {
+	w.T().Helper()
+	for i, e := range p.heard() {
+		if i == 0 {
+			w.mustBeWelcome(p.name, e)
+			continue
+		}
+		last := p.heard()[i-1]
+		if e.GetNumber() != last.GetNumber()+1 {
+			text := fmt.Sprintf("%s\n%s heard\n  %s\n  %s\nWant event %d there, or nothing: who has missed one is out from then on, and gets\nno other, even if there is space again before its call has ended.", about, p.name, line(last, true), line(e, true), last.GetNumber()+1)
+			if e.GetLeft() != nil {
+				text += "\nIf several have missed one, all are out, before anybody hears that the first left."
+			}
+			w.Fatalf("%s", text)
+		}
+	}
+}
+
 // visit has a client come, say something, and go. It may find deaf there, if the
 // room's last event was that one, or nobody; deaf may leave meanwhile. It returns
 // the number of the visitor's own leaving.
@@ -716,8 +852,14 @@ func (w *world) visit(last int64, deaf *client) int64 {
 	events, err := slices.Clone(c.events), c.err
 	c.mu.Unlock()
 	var got []string
-	for _, e := range events {
+	for i, e := range events {
 		got = append(got, line(e, true))
+		switch {
+		case i == 0 && (e.GetJoined() == nil || e.GetName() != c.name):
+			w.Fatalf("%s\n%s joined, and heard first\n  %s\nwant its own joining (rule 1). It shows here, where somebody who is too slow is\nthrown out at the same time: what others hear of that comes before, or after.", w.about, c.name, got[0])
+		case i > 0 && e.GetNumber() != events[i-1].GetNumber()+1:
+			w.Fatalf("%s\n%s heard%s\nwant the numbers one after the other (rule 3). It shows here, where somebody who is\ntoo slow is thrown out at the same time.", w.about, c.name, list(got))
+		}
 	}
 	first := last + 1
 	if len(events) > 0 && len(events[0].GetJoined().GetMembers()) < 2 {
@@ -729,12 +871,16 @@ func (w *world) visit(last int64, deaf *client) int64 {
 	}
 	slices.Sort(there)
 	joined, said, left := joinedText(c.name, there), fmt.Sprintf("%s: %q", c.name, "hello"), deaf.name+" left"
+	whose := ""
+	if first == 1 {
+		whose = fmt.Sprintf("\n(by its first event, %s was alone: the room is a new one)", c.name)
+	}
 	ok := false
 	for _, want := range [][]string{{joined, said}, {joined, left, said}, {joined, said, left}} {
 		ok = ok || slices.Equal(got, numbered(first, want))
 	}
 	if !ok || !errors.Is(err, io.EOF) {
-		w.Fatalf("%s\n%s joined, said %q and half-closed, and heard%s\nand the call ended: %s\nwant%s\nand OK; that %s left may come in between", w.about, c.name, "hello", list(got), outcome(err), list(numbered(first, []string{joined, said})), deaf.name)
+		w.Fatalf("%s\n%s joined, said %q and half-closed, and heard%s\nand the call ended: %s\nwant%s%s\nand OK; that %s left may come in between", w.about, c.name, "hello", list(got), outcome(err), list(numbered(first, []string{joined, said})), whose, deaf.name)
 	}
 	return first + int64(len(got))
 }
@@ -810,10 +956,45 @@ func TestStop(t *testing.T) {
 			w.mustHaveRooms(0)
 		})
 	})
+	t.Run("and then many, whose Join is there at once", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			const many = 300
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(4, runtime.GOMAXPROCS(0))))
+			w := startWith(b, room.Limits{Name: 20, Text: 20, Queue: 20})
+			w.at("Stop()", w.s.Stop)
+			about := fmt.Sprintf("After Stop() %d clients called Chat, and their Join was there at once.\n", many)
+			for range many {
+				p := w.phone("ann", 0)
+				p.slow = true
+				p.end = make(chan struct{})
+				err := w.Go("Chat(stream)", p.chat).Wait()
+				w.Wait()
+				if status.Code(err) != codes.Unavailable {
+					w.Fatalf("%sFor one of them Chat returned: %s\nWant Unavailable.", about, grpctest.Status(err))
+				}
+				if all := p.heard(); len(all) > 0 {
+					w.Fatalf("%sOne of them got an event:\n  %s\nWant Unavailable and nothing else. Ask whether the server has stopped where\none is let in, with the lock held: elsewhere, Join may overtake Stop.", about, line(all[0], true))
+				}
+				w.mustHaveRooms(0)
+			}
+		})
+	})
 }
 
 // All at once (sync, Mutex).
 func TestOneOrder(t *testing.T) {
+	t.Run("one says five texts in a row", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			w := start(b)
+			members := w.joinAll("room", 2)
+			for i := range 5 {
+				text := fmt.Sprintf("%d %s", i+1, w.d.Word())
+				w.send(members[0], text)
+				w.note(members[0].room, members[0].said(text))
+			}
+			w.mustHear()
+		})
+	})
 	t.Run("all talk at once", func(t *testing.T) {
 		bubble.Run(t, 15, func(b *bubble.B) {
 			const talkers, texts = 6, 20
@@ -822,8 +1003,8 @@ func TestOneOrder(t *testing.T) {
 			members := w.joinAll("room", talkers)
 			said := make(map[string][]string)
 			for _, c := range members {
-				for range texts {
-					said[c.name] = append(said[c.name], w.text())
+				for i := range texts {
+					said[c.name] = append(said[c.name], fmt.Sprintf("%d %s", i+1, w.text()))
 				}
 			}
 			for _, c := range members {
@@ -1023,10 +1204,13 @@ type phone struct {
 	grpc.ServerStream
 	w          *world
 	name       string
-	texts      int             // that it says
-	begin, end <-chan struct{} // closed when it may say something, and half-close
-	deaf       <-chan struct{} // until it is closed, Send waits, but for the first event
-	welcomed   chan struct{}   // closed at the first event
+	texts      int                       // that it says
+	begin, end <-chan struct{}           // closed when it may say something, and half-close
+	turn       func(n int)               // if not nil, waits until text n may come, and needs no begin
+	deaf       <-chan struct{}           // until it is closed, Send waits, but for the first event
+	hears      chan *roomv1.ChatResponse // if not nil, gets what is heard
+	slow       bool                      // Context takes its time
+	welcomed   chan struct{}             // closed at the first event
 
 	ctx      context.Context // done when Chat has returned
 	received int             // messages that Chat has asked for
@@ -1049,14 +1233,29 @@ func (p *phone) chat() error {
 	return p.w.s.Chat(&grpc.GenericServerStream[roomv1.ChatRequest, roomv1.ChatResponse]{ServerStream: p})
 }
 
-func (p *phone) Context() context.Context { return p.ctx }
+func (p *phone) Context() context.Context {
+	if p.slow {
+		yield(20)
+	}
+	return p.ctx
+}
+
+// yield lets others run.
+func yield(times int) {
+	for range times {
+		runtime.Gosched()
+	}
+}
 
 // RecvMsg is what Recv calls. It receives Join, the texts, and the half-close.
 func (p *phone) RecvMsg(m any) error {
 	p.w.Worked()
 	n := p.received
 	p.received++
-	if n == 1 {
+	switch {
+	case n > 0 && n <= p.texts && p.turn != nil:
+		p.turn(n)
+	case n == 1:
 		if err := p.await(p.begin); err != nil {
 			return err
 		}
@@ -1094,6 +1293,9 @@ func (p *phone) SendMsg(m any) error {
 	p.events = append(p.events, e)
 	n := len(p.events)
 	p.mu.Unlock()
+	if p.hears != nil {
+		p.hears <- e
+	}
 	if n == 1 {
 		close(p.welcomed)
 	} else if p.deaf != nil {
@@ -1563,8 +1765,12 @@ func (w *world) mustAgree(members, gone []*client) {
 	first := members[0].since()
 	left := map[string]int{}
 	for i, e := range first {
+		blame := ""
+		if len(gone) > 0 {
+			blame = fmt.Sprintf(" (rule 3).\nIt shows here, where somebody is thrown out: %s. The last events before are%s\nTell all of one event before you number the next one.", names(gone), before(first, i, ""))
+		}
 		if number := p.number + int64(i) + 1; e.GetNumber() != number {
-			w.Fatalf("%s%s heard, behind event %d,\n  %s\nwant event %d there: none left out, none twice, in order", w.begin(), members[0].name, number-1, short(line(e, true)), number)
+			w.Fatalf("%s%s heard, behind event %d,\n  %s\nwant event %d there: none left out, none twice, in order%s", w.begin(), members[0].name, number-1, short(line(e, true)), number, blame)
 		}
 		if e.GetLeft() != nil {
 			left[e.GetName()]++
@@ -1639,6 +1845,19 @@ func (w *world) open(c *client) {
 	delete(w.gates, c.id)
 	w.full = slices.DeleteFunc(w.full, func(other *client) bool { return other == c })
 	w.mu.Unlock()
+	w.Wait()
+}
+
+// pass has one Send go on that waits on that client's stream.
+func (w *world) pass(c *client) {
+	w.T().Helper()
+	w.Wait()
+	select {
+	case w.gate(c.id) <- struct{}{}:
+		w.link.Note("%s reads one event", c.label)
+	default:
+		w.Fatalf("Events wait for %s, and nobody is in Send for it.\n\n%s", c.name, w.Waiting())
+	}
 	w.Wait()
 }
 
@@ -1745,14 +1964,23 @@ func (w *world) mustHaveEnded(c *client, why string, want ...codes.Code) {
 	t.mu.Unlock()
 	switch {
 	case !over:
-		w.Fatalf("%s. Chat has not returned for %s by %v.\nWant it to, at once, with %v.\n\n%s", why, c.label, w.Elapsed(), want[0], w.Waiting())
+		w.Fatalf("%s. Chat has not returned for %s by %v.\nWant it to, at once, with %v.\n\n%s", why, c.label, w.Elapsed(), either(want), w.Waiting())
 	case !slices.Contains(want, status.Code(err)):
-		text := fmt.Sprintf("%s. Chat returned for %s: %s\nWant a status that is %v.", why, c.label, grpctest.Status(err), want[0])
+		text := fmt.Sprintf("%s. Chat returned for %s: %s\nWant a status that is %v.", why, c.label, grpctest.Status(err), either(want))
 		if _, ok := status.FromError(err); !ok && status.FromContextError(err).Code() != codes.Unknown {
 			text += " status.FromContextError makes one of a context's error."
 		}
 		w.Fatalf("%s", text)
 	}
+}
+
+// either is one code, or another.
+func either(all []codes.Code) string {
+	var names []string
+	for _, code := range all {
+		names = append(names, code.String())
+	}
+	return strings.Join(names, " or ")
 }
 
 // line is an event in words: 3. ann joined: ann, bob.
@@ -1853,6 +2081,7 @@ type script struct {
 	goodbye   bool                  // half-closed
 	sending   int                   // goroutines of the client in SendMsg or CloseSend
 	peak      int
+	meanwhile func() // if not nil, called once, while the client is in SendMsg or CloseSend
 	room, who string
 }
 
@@ -1941,9 +2170,12 @@ func (s *script) enterSend() (leave func()) {
 	s.mu.Lock()
 	s.sending++
 	s.peak = max(s.peak, s.sending)
+	meanwhile := s.meanwhile
+	s.meanwhile = nil
 	s.mu.Unlock()
-	for range 20 { // whoever else wants to send has the time to
-		runtime.Gosched()
+	yield(20) // whoever else wants to send has the time to
+	if meanwhile != nil {
+		meanwhile()
 	}
 	return func() {
 		s.mu.Lock()
@@ -2043,7 +2275,7 @@ func TestJoin(t *testing.T) {
 				bubble.Run(t, 16, func(b *bubble.B) {
 					s := scripted(b, func(*script, scriptStream) error { return status.Error(code, "on purpose") })
 					if tt.without {
-						s.client = refusing{s.client, func() { s.Wait() }}
+						s.client = refusing{s.client, s.link.Note, s.Wait}
 					}
 					m, err := s.join(b.Context())
 					if m != nil || status.Code(err) != code {
@@ -2121,12 +2353,14 @@ func one(m *room.Member) string {
 // io.EOF then, and only Recv says why (grpc/grpc-go#1319).
 type refusing struct {
 	roomv1.RoomServiceClient
+	note func(format string, args ...any)
 	wait func()
 }
 
 func (r refusing) Chat(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[roomv1.ChatRequest, roomv1.ChatResponse], error) {
 	stream, err := r.RoomServiceClient.Chat(ctx, opts...)
 	if err == nil {
+		r.note("the test itself sends {}, for the server to end the call before Join sends")
 		err = stream.Send(new(roomv1.ChatRequest)) // which the server refuses
 		r.wait()
 	}
@@ -2138,7 +2372,11 @@ func (s *script) mustRecv(m *room.Member, want *roomv1.ChatResponse) {
 	s.T().Helper()
 	got, err := s.recv(m)
 	if err != nil || !proto.Equal(got, want) {
-		s.Fatalf("Recv() = {%s}, %s\nwant   = {%s}, nil", grpctest.Text(got), words(err), grpctest.Text(want))
+		text := fmt.Sprintf("Recv() = {%s}, %s\nwant   = {%s}, nil", grpctest.Text(got), words(err), grpctest.Text(want))
+		if err == nil && proto.Equal(got, s.welcome()) {
+			text += "\nThat is Welcome(): Recv returns all events after it (rule 18)."
+		}
+		s.Fatalf("%s", text)
 	}
 }
 
@@ -2222,6 +2460,47 @@ func TestSay(t *testing.T) {
 				if h := heard[byte('0'+i)]; len(h) != texts || !slices.IsSorted(h) {
 					s.Fatalf("A goroutine said%s\nand the server heard of it%s", list([]string{fmt.Sprintf("%d-00", i), "…", fmt.Sprintf("%d-%02d", i, texts-1)}), list(h))
 				}
+			}
+		})
+	})
+	t.Run("while one is in Send, another leaves", func(t *testing.T) {
+		bubble.Run(t, 17, func(b *bubble.B) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // who yields lets all others run
+			s := scripted(b, listening)
+			m := s.mustJoin()
+			var leave, late *bubble.Call
+			s.mu.Lock()
+			s.meanwhile = func() {
+				leave = s.Go("Leave()", m.Leave)
+				yield(500)
+				late = s.Go("Say(late)", func() error { return m.Say("late") })
+				yield(500)
+			}
+			s.mu.Unlock()
+			first := s.Go("Say(first)", func() error { return m.Say("first") })
+			s.Wait()
+			if leave == nil {
+				s.Fatalf("Say(%q) was called, and Send was not.\n\n%s", "first", s.Waiting())
+			}
+			const about = "While a goroutine was in Send, for Say(\"first\"), another called Leave(), and then\nanother one Say(\"late\").\n"
+			if s.peak > 1 {
+				s.Fatalf("%s%d were in Send or CloseSend at once.\nWant one at a time: a text that the half-close overtakes is lost.", about, s.peak)
+			}
+			if err := first.Wait(); err != nil {
+				s.Fatalf("%sSay(%q) = %s, want nil", about, "first", words(err))
+			}
+			passed := 1
+			switch err := late.Wait(); {
+			case err == nil:
+				passed++
+			case !errors.Is(err, room.ErrLeft):
+				s.Fatalf("%sSay(%q) = %s\nWant ErrLeft, or nil: who has waited for its turn has to look then whether Leave\nwas called.", about, "late", words(err))
+			}
+			if err := leave.Wait(); err != nil {
+				s.Fatalf("%sLeave() = %s, want nil", about, words(err))
+			}
+			if heard := s.said(); len(heard) != passed || !s.goodbye {
+				s.Fatalf("%sSay returned nil %d times. The server heard%s\nand the half-close: %t. Want as many, and the half-close.", about, passed, list(heard), s.goodbye)
 			}
 		})
 	})

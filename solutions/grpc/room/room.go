@@ -244,25 +244,39 @@ func (r *room) tell(event *roomv1.ChatResponse) (slow []*member) {
 	return slow
 }
 
-// drop removes those who are too slow. s.mu is held.
+// drop removes those who are too slow: all of them, before anybody hears of it.
+// The next one has missed an event as well, and its queue may have space again.
+// s.mu is held.
 func (s *Server) drop(slow []*member) {
 	for _, m := range slow {
-		s.remove(m, status.Errorf(codes.ResourceExhausted, "more than %d events wait to be read", s.limits.Queue))
+		m.end(status.Errorf(codes.ResourceExhausted, "more than %d events wait to be read", s.limits.Queue))
+	}
+	for _, m := range slow {
+		s.tellLeft(m)
 	}
 }
 
 // remove is leave, for who holds s.mu.
 func (s *Server) remove(m *member, err error) {
-	if !m.isIn() {
-		return
+	if m.isIn() {
+		m.end(err)
+		s.tellLeft(m)
 	}
-	r := m.room
-	delete(r.members, m.name)
+}
+
+// end takes the member out of its room. The server's mu is held.
+func (m *member) end(err error) {
+	delete(m.room.members, m.name)
 	m.status = err
 	close(m.queue)
 	if err != nil {
 		close(m.cut)
 	}
+}
+
+// tellLeft tells those who are left in the room, if there are any. s.mu is held.
+func (s *Server) tellLeft(m *member) {
+	r := m.room
 	if len(r.members) == 0 {
 		delete(s.rooms, r.name)
 		return

@@ -133,9 +133,13 @@ func (st *state) tell(name string, fill func(e *roomv1.ChatResponse, to *member)
 			slow = append(slow, m)
 		}
 	}
-	for _, m := range slow {
+	for _, m := range slow { // who has missed one gets no other, not even of the leaving
 		m.end(status.Error(codes.ResourceExhausted, "too slow"))
-		st.leave(m)
+		delete(st.members, m.name)
+		close(m.queue)
+	}
+	for _, m := range slow {
+		st.tellLeft(m)
 	}
 }
 
@@ -166,6 +170,10 @@ func (st *state) leave(m *member) {
 	}
 	delete(st.members, m.name)
 	close(m.queue)
+	st.tellLeft(m)
+}
+
+func (st *state) tellLeft(m *member) {
 	st.tell(m.name, func(e *roomv1.ChatResponse, _ *member) {
 		e.Event = &roomv1.ChatResponse_Left{Left: new(roomv1.Left)}
 	})

@@ -257,8 +257,8 @@ func TestStoryMiddle(t *testing.T) {
 			link.Note("line %d", i)
 		}
 		all := strings.Split(link.Story(), "\n")
-		if len(all) != 41 || !strings.Contains(all[20], "(60 lines)") || !strings.HasSuffix(all[21], "line 80") {
-			b.Errorf("got\n%s\nwant 20 lines, then how many are left out, then 20", strings.Join(all, "\n"))
+		if len(all) != 41 || !strings.Contains(all[12], "(60 lines)") || !strings.HasSuffix(all[13], "line 72") {
+			b.Errorf("got\n%s\nwant 12 lines, then how many are left out, then 28", strings.Join(all, "\n"))
 		}
 	})
 }

@@ -20,7 +20,8 @@ import (
 
 const (
 	room  = 64 // of a line's text, in characters
-	lines = 40 // of a story: what is in the middle is left out
+	lines = 40 // of a story: what is behind the first is left out
+	first = 12 // of them: a failure is told where it is found, at the end
 	alike = 3  // of the same text, in a story that is longer
 	ends  = 8  // lines of it are shown in any case: the last
 
@@ -90,8 +91,8 @@ func (s *story) String() string {
 	middle := len(shown) - lines // lines too many
 	var b strings.Builder
 	for i, l := range shown {
-		if middle > 1 && i >= lines/2 && i < lines/2+middle {
-			if i == lines/2 {
+		if middle > 1 && i >= first && i < first+middle {
+			if i == first {
 				fmt.Fprintf(&b, "%10s  (%d lines)\n", "…", said(shown[i:i+middle]))
 			}
 			continue

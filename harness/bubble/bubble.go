@@ -137,6 +137,10 @@ func (b *B) Waiting() string {
 	return b.who(b.others(stuck.Self().ID))
 }
 
+// Goroutines returns how many goroutines the process has. runtime.NumGoroutine
+// may count some that have ended, while garbage is collected.
+func Goroutines() int { return len(stuck.All()) }
+
 // MustBeQuiet fails the test unless, once all has happened that can happen at
 // this instant, no goroutine of the bubble is left but the caller's.
 func (b *B) MustBeQuiet() {

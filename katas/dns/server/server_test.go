@@ -555,7 +555,7 @@ func TestFlood(t *testing.T) {
 		draw := rand.NewChaCha8([32]byte{9})
 		ann.ask("good 0")
 		ann.mustHear("re: good 0")
-		before := runtime.NumGoroutine()
+		before := bubble.Goroutines()
 		for round := range rounds {
 			for i := range rubbish + good {
 				if i%((rubbish+good)/good) == 10 {
@@ -573,7 +573,7 @@ func TestFlood(t *testing.T) {
 			}
 		}
 		s.pass(10 * time.Second)
-		if more := runtime.NumGoroutine() - before; more > rounds*rubbish/4 {
+		if more := bubble.Goroutines() - before; more > rounds*rubbish/4 {
 			s.Fatalf("%d datagrams came, and there are %d goroutines more than before.\nWant none that stays behind for a datagram whose handler is over.\n\n%s", rounds*(rubbish+good), more, s.state())
 		}
 	})

@@ -943,7 +943,7 @@ func TestStop(t *testing.T) {
 	t.Run("twenty clients came, asked and left", func(t *testing.T) {
 		bubble.Run(t, 16, func(b *bubble.B) {
 			s := start(b, stream.Limits{Idle: time.Hour}, echo)
-			before := runtime.NumGoroutine()
+			before := bubble.Goroutines()
 			for i := range 20 {
 				c := s.dial("others")
 				c.ask("hello")
@@ -953,7 +953,7 @@ func TestStop(t *testing.T) {
 				c.conn.Close()
 			}
 			s.Wait()
-			if more := runtime.NumGoroutine() - before; more >= 10 {
+			if more := bubble.Goroutines() - before; more >= 10 {
 				s.Fatalf("%s\nTwenty clients came, asked and left. Since then, there are %d goroutines more.\nWant nothing left of them.\n\n%s", s.title(), more, s.state())
 			}
 			s.pass(2 * time.Hour) // timers may hold them for as long as Idle

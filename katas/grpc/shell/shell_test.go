@@ -1061,10 +1061,10 @@ func TestRunStdinWaits(t *testing.T) {
 				s.stdin.give("late")
 				s.Wait()
 				if i == 0 {
-					before = runtime.NumGoroutine()
+					before = bubble.Goroutines()
 				}
 			}
-			if left := runtime.NumGoroutine() - before; left > 5 {
+			if left := bubble.Goroutines() - before; left > 5 {
 				s.Errorf("Run has returned 12 times, and each Read of Stdin has come back since.\n%d goroutines more are there than after the first time. Want none.\n\n%s", left, s.Waiting())
 			}
 		})
@@ -2259,10 +2259,10 @@ func (w *world) mustLeaveNothing(why string, do func(s *session, p *puppet)) {
 		cancel()
 		w.Wait()
 		if i == 0 {
-			before = runtime.NumGoroutine()
+			before = bubble.Goroutines()
 		}
 	}
-	if left := runtime.NumGoroutine() - before; left >= many/2 {
+	if left := bubble.Goroutines() - before; left >= many/2 {
 		w.Errorf("%s, %d times. %d goroutines more are there than after the first time. Want none.\n\n%s", why, many, left, w.Waiting())
 	}
 }

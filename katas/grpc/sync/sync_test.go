@@ -1687,10 +1687,10 @@ func TestOver(t *testing.T) {
 				}
 				w.Wait()
 				if round == 0 {
-					before = runtime.NumGoroutine()
+					before = bubble.Goroutines()
 				}
 			}
-			if left := runtime.NumGoroutine() - before; left >= many/3 {
+			if left := bubble.Goroutines() - before; left >= many/3 {
 				w.Fatalf("Run was called %d times, and cancelled, and Once %d times, which came to its end.\nThere are %d goroutines more than before. Want none.\n\n%s", many/2, many/2, left, w.Waiting())
 			}
 		})

@@ -793,10 +793,10 @@ func TestOver(t *testing.T) {
 				cancel()
 				w.Wait()
 				if round == 0 {
-					before = runtime.NumGoroutine()
+					before = bubble.Goroutines()
 				}
 			}
-			if left := runtime.NumGoroutine() - before; left >= many/2 {
+			if left := bubble.Goroutines() - before; left >= many/2 {
 				w.Errorf("%d calls of WatchPods were cancelled, and %d goroutines more are there than before.\nWant none.\n\n%s", many, left, w.Waiting())
 			}
 			w.mustHaveWatchers(0)

@@ -1014,7 +1014,7 @@ func TestComeAndGo(t *testing.T) {
 			}
 			bubble.Run(t, 16, servingWith(track, func(s *server) {
 				s.join(s.d.Word())
-				before := runtime.NumGoroutine()
+				before := bubble.Goroutines()
 				for range clients {
 					c := s.connect(s.d.Word())
 					c.listen()
@@ -1024,7 +1024,7 @@ func TestComeAndGo(t *testing.T) {
 					s.Wait()
 				}
 				s.members[0].hear()
-				if more := runtime.NumGoroutine() - before; more > clients/2 {
+				if more := bubble.Goroutines() - before; more > clients/2 {
 					s.failf("%d clients came and went, and there are %d goroutines more than before.\nWant none that stays behind for a client that has left.\n\n%s", clients, more, s.Waiting())
 				}
 				// The last ones may still be in some variable.

@@ -1110,7 +1110,7 @@ func TestNothingLeft(t *testing.T) {
 		bubble.Run(t, 14, func(b *bubble.B) {
 			s := start(b, 1, 3)
 			forever := foreign{b.Context(), make(chan struct{})}
-			before := runtime.NumGoroutine()
+			before := bubble.Goroutines()
 			for i := range rounds {
 				s.newStory()
 				g := s.askWith(forever, "with a context that is never done")
@@ -1143,7 +1143,7 @@ func TestNothingLeft(t *testing.T) {
 				s.dialWith(s.connect)
 			}
 			s.Wait()
-			if more := runtime.NumGoroutine() - before; more > rounds/2 {
+			if more := bubble.Goroutines() - before; more > rounds/2 {
 				s.newStory()
 				s.stuck("%d rounds of Get, each over, and there are %d goroutines more than before.%s\nWant none that stays behind for a Get that is over, be it that it waits for\nthe context, which may never be done.", rounds, more, begunByContext())
 			}

@@ -517,7 +517,7 @@ func TestComeAndGo(t *testing.T) {
 			return c
 		}
 		s.begin(b.Context())
-		before := runtime.NumGoroutine()
+		before := bubble.Goroutines()
 		for range clients {
 			conn := s.oneOfMany()
 			s.Wait() // one order of what happens at one instant
@@ -527,7 +527,7 @@ func TestComeAndGo(t *testing.T) {
 		if n := s.handled.Load(); n != clients {
 			s.Fatalf("%d of %d clients have had a handler", n, clients)
 		}
-		if more := runtime.NumGoroutine() - before; more > clients/2 {
+		if more := bubble.Goroutines() - before; more > clients/2 {
 			s.Fatalf("%d clients came and went, and there are %d goroutines more than before.\nWant none that stays behind for a client that has left.\n\n%s", clients, more, s.Waiting())
 		}
 		// The last ones may still be in some variable.

@@ -32,7 +32,8 @@
 //
 // A test does not wait for nothing, as in <-time.After(0): where two goroutines do
 // at once, and Go runs on two cores, the race detector of Go 1.26 crashes. Inside
-// of a bubble, both run their timers in one context of its, which has no lock.
+// of a bubble, both run their timers in one context of its, which has no lock. B.Pass
+// takes any duration.
 //
 // Inside, t.Context, t.Run, t.Parallel and t.Deadline of the test outside are
 // out of bounds: there are b.Context and b.Cleanup.
@@ -126,6 +127,14 @@ func (b *B) Worked() { b.done.Add(1) }
 // Wait waits until every other goroutine of the bubble waits for something: all
 // that can happen at this instant has happened.
 func (b *B) Wait() { synctest.Wait() }
+
+// Pass lets time pass, and everything happen that happens until then.
+func (b *B) Pass(d time.Duration) {
+	if d > 0 {
+		<-time.After(d)
+	}
+	b.Wait()
+}
 
 // Elapsed is the fake time since the test began.
 func (b *B) Elapsed() time.Duration { return time.Since(b.start) }

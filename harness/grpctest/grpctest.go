@@ -24,7 +24,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/example/netkata/harness/bubble"
 )
@@ -33,13 +32,10 @@ import (
 // resolver: grpc.NewClient would ask DNS for a bare name.
 const Target = "passthrough:///bufnet"
 
-// window is how much a connection holds that nobody has read yet, in bytes.
-const window = 64 << 10
-
 // Link is a listener, and all that is dialled to it. Use New.
 type Link struct {
 	b      *bubble.B
-	ln     *bufconn.Listener
+	ln     *listener
 	story  story
 	mu     sync.Mutex
 	conns  []*conn // both ends of each
@@ -49,14 +45,15 @@ type Link struct {
 
 // New returns the link of a test.
 func New(b *bubble.B) *Link {
-	l := &Link{b: b, ln: bufconn.Listen(window), story: story{b: b}}
+	l := &Link{b: b, story: story{b: b}}
+	l.ln = listen(l)
 	b.Show(l.story.String)
 	b.Cleanup(func() { l.ln.Close() })
 	return l
 }
 
 // Listener returns where the server has to Accept, for code that serves itself.
-func (l *Link) Listener() net.Listener { return listener{l} }
+func (l *Link) Listener() net.Listener { return l.ln }
 
 // Serve has s serve, until the test is over.
 func (l *Link) Serve(s *grpc.Server) {
@@ -158,9 +155,9 @@ func (l *Link) dial(ctx context.Context, _ string) (net.Conn, error) {
 	if refuse {
 		return nil, &net.OpError{Op: "dial", Net: "bufconn", Err: syscall.ECONNREFUSED}
 	}
-	c, err := l.ln.DialContext(ctx)
+	c, err := l.ln.dial(ctx)
 	if err != nil {
-		return nil, err
+		return nil, &net.OpError{Op: "dial", Net: "bufconn", Err: err}
 	}
 	return l.add(c, true), nil
 }
@@ -178,17 +175,3 @@ func (l *Link) remove(c *conn) {
 	defer l.mu.Unlock()
 	l.conns = slices.DeleteFunc(l.conns, func(x *conn) bool { return x == c })
 }
-
-// listener is the server's side of a Link.
-type listener struct{ *Link }
-
-func (l listener) Accept() (net.Conn, error) {
-	c, err := l.ln.Accept()
-	if err != nil {
-		return nil, &net.OpError{Op: "accept", Net: "bufconn", Err: net.ErrClosed} // bufconn's own says less
-	}
-	return l.add(c, false), nil
-}
-
-func (l listener) Close() error   { return l.ln.Close() }
-func (l listener) Addr() net.Addr { return l.ln.Addr() }

@@ -10,6 +10,8 @@ type deadline struct {
 }
 
 // set moves the deadline; when it comes, those who wait at the desk look again.
+// One that has passed needs no timer: two that are due at once may crash the race
+// detector (see package bubble).
 func (d *deadline) set(t time.Time, at *desk) {
 	d.stop()
 	d.at = t
@@ -17,7 +19,11 @@ func (d *deadline) set(t time.Time, at *desk) {
 		now := time.Now()
 		left := t.Sub(now)
 		d.at = now.Add(left) // with a monotonic reading, which the timer goes by
-		d.timer = time.AfterFunc(left, at.wakeAll)
+		if left <= 0 {
+			at.wake.Broadcast()
+		} else {
+			d.timer = time.AfterFunc(left, at.wakeAll)
+		}
 	}
 }
 

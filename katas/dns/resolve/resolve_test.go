@@ -42,7 +42,7 @@ func TestLookup(t *testing.T) {
 		w.servers[0].udp = func(q *query) { q.answer(a) }
 		c := w.lookup(w.Context(), a.Name, question.TypeA)
 		c.mustGet(0, a)
-		w.pass(time.Minute)
+		w.Pass(time.Minute)
 		c.mustHaveSent(1)
 		w.mustBeQuery(0, a.Name, question.TypeA)
 	})
@@ -100,7 +100,7 @@ func TestName(t *testing.T) {
 		run(fmt.Sprintf("no name: %.20q", tt.text), 1, func(w *world) {
 			c := w.lookup(w.Context(), tt.text, question.TypeA)
 			c.mustFail(tt.want, 0)
-			w.pass(time.Minute)
+			w.Pass(time.Minute)
 			c.mustHaveSent(0)
 		})
 	}
@@ -185,7 +185,7 @@ func TestNothing(t *testing.T) {
 			}
 			c := w.lookup(w.Context(), owner, question.TypeAAAA)
 			c.mustFail(tt.want, 0)
-			w.pass(time.Minute)
+			w.Pass(time.Minute)
 			c.mustHaveSent(1)
 		})
 	}
@@ -220,7 +220,7 @@ func TestSilence(t *testing.T) {
 			}
 			c := w.lookup(w.Context(), a.Name, question.TypeA)
 			c.mustGet(time.Duration(nth-1)*w.timeout+late, a)
-			w.pass(time.Minute)
+			w.Pass(time.Minute)
 			c.mustAsk(w.plan(nth)...)
 		})
 	}
@@ -988,7 +988,7 @@ func TestContext(t *testing.T) {
 				}
 				c := w.lookup(tt.end(w, at), w.name(), question.TypeA)
 				c.mustFail(tt.want, at)
-				w.pass(time.Minute)
+				w.Pass(time.Minute)
 				c.mustHaveSent(in.asked)
 			})
 		}
@@ -996,10 +996,10 @@ func TestContext(t *testing.T) {
 			a := w.a(w.name())
 			w.servers[0].udp = func(q *query) { q.answer(a) }
 			ctx := tt.end(w, time.Second)
-			w.pass(2 * time.Second)
+			w.Pass(2 * time.Second)
 			c := w.lookup(ctx, a.Name, question.TypeA)
 			c.mustFail(tt.want, 0)
-			w.pass(time.Minute)
+			w.Pass(time.Minute)
 			c.mustHaveSent(0)
 		})
 	}
@@ -1224,12 +1224,6 @@ func (w *world) leave() {
 }
 
 func (w *world) note(format string, args ...any) { w.Net.Note(format, args...) }
-
-// pass lets time pass.
-func (w *world) pass(d time.Duration) {
-	<-time.After(d)
-	w.Wait()
-}
 
 // cancelledAfter returns a context that is cancelled after d; until one that has a
 // deadline.

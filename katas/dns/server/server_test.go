@@ -251,7 +251,7 @@ func TestSlow(t *testing.T) {
 				s.Fatalf("Handlers that are slow, and wait for something that takes a minute: %d.\nBob's query is a quick one, and was not answered meanwhile.\nWant it answered at once, with up to %d slow ones: %d handlers at a time, at least.\n\n%s", i+1, slow, slow+1, s.state())
 			}
 		}
-		s.pass(time.Minute)
+		s.Pass(time.Minute)
 		letGo()
 		_, late := ann.take()
 		_, astray := bob.take() // what is for Ann: the next test is about that
@@ -281,7 +281,7 @@ func TestCrowd(t *testing.T) {
 		for range more {
 			ann.send("slow")
 		}
-		s.pass(time.Minute)
+		s.Pass(time.Minute)
 		letGo()
 		if asked, heard := ann.take(); len(heard) != len(asked) {
 			s.Fatalf("%d queries came, whose handlers waited for a minute, and then all returned.\nResponses: %d.\nWant %d: while there is no place for another handler, a query has to wait until\nthere is one, here or in the kernel. Who cannot take one does not call ReadFrom.\n\n%s", len(asked), len(heard), len(asked), s.state())
@@ -572,7 +572,7 @@ func TestFlood(t *testing.T) {
 					(round+1)*rubbish, (round+1)*good+1, len(asked), len(heard), s.state())
 			}
 		}
-		s.pass(10 * time.Second)
+		s.Pass(10 * time.Second)
 		if more := bubble.Goroutines() - before; more > rounds*rubbish/4 {
 			s.Fatalf("%d datagrams came, and there are %d goroutines more than before.\nWant none that stays behind for a datagram whose handler is over.\n\n%s", rounds*(rubbish+good), more, s.state())
 		}
@@ -599,13 +599,13 @@ func TestWriteFails(t *testing.T) {
 				s.failWritesTo(ann, tt.err)
 				ann.ask("can you hear me?")
 				bob.ask("hello")
-				s.pass(time.Second)
+				s.Pass(time.Second)
 				s.mustServe()
 				bob.mustHear("re: hello")
 				ann.mustHear()
 				s.failWritesTo(nil, 0)
 				ann.ask("and now?")
-				s.pass(time.Second)
+				s.Pass(time.Second)
 				ann.mustHearLast("re: and now?")
 			})
 		})
@@ -628,7 +628,7 @@ func TestReadFails(t *testing.T) {
 			bubble.Run(t, 11, func(b *bubble.B) {
 				s := start(b, echo)
 				ann := s.client("Ann")
-				s.pass(5 * time.Second)
+				s.Pass(5 * time.Second)
 				s.failRead(tt.err)
 				s.Wait()
 				s.mustServe()
@@ -644,7 +644,7 @@ func TestReadFails(t *testing.T) {
 			ann := s.client("Ann")
 			s.exhaust()
 			ann.send("hello")
-			s.pass(10 * time.Second)
+			s.Pass(10 * time.Second)
 			s.mustServe()
 			if n, readers := s.calls.Load(), max(1, s.most.Load()); n > 250*readers {
 				by := "one goroutine.\nWant 250 at most"
@@ -657,7 +657,7 @@ func TestReadFails(t *testing.T) {
 				s.Fatalf("ReadFrom failed for 10s, and was called %d times, once after a pause of %v.\nWant none longer than a second: queries wait.", s.calls.Load(), longest)
 			}
 			s.recover()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			ann.mustHear("re: hello")
 		})
 	})
@@ -667,10 +667,10 @@ func TestReadFails(t *testing.T) {
 			ann := s.client("Ann")
 			s.exhaust()
 			ann.send("hello")
-			s.pass(2 * time.Minute)
+			s.Pass(2 * time.Minute)
 			s.mustServe()
 			s.recover()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			ann.mustHear("re: hello")
 		})
 	})
@@ -679,10 +679,10 @@ func TestReadFails(t *testing.T) {
 			s := start(b, echo)
 			ann := s.client("Ann")
 			s.exhaust()
-			s.pass(10 * time.Second)
+			s.Pass(10 * time.Second)
 			s.recover()
 			ann.send("hello")
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			ann.mustHear("re: hello")
 			s.failRead(syscall.ENOBUFS)
 			ann.ask("and again")
@@ -700,7 +700,7 @@ func TestSocketClosed(t *testing.T) {
 			ann := s.client("Ann")
 			ann.ask("hello")
 			ann.mustHear("re: hello")
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.closeSocket()
 			s.mustReturn(5*time.Second, net.ErrClosed)
 		})
@@ -720,7 +720,7 @@ func TestStop(t *testing.T) {
 	t.Run("nobody ever came", func(t *testing.T) {
 		bubble.Run(t, 13, func(b *bubble.B) {
 			s := start(b, echo)
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
 			s.mustReturn(5*time.Second, nil)
 		})
@@ -731,7 +731,7 @@ func TestStop(t *testing.T) {
 			ann := s.client("Ann")
 			ann.ask("hello")
 			ann.mustHear("re: hello")
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
 			s.mustReturn(5*time.Second, nil)
 		})
@@ -769,7 +769,7 @@ func TestStop(t *testing.T) {
 			}
 			s.stop()
 			bob.ask("am I too late?")
-			s.pass(time.Minute)
+			s.Pass(time.Minute)
 			if n := s.handled.Load(); n != slow {
 				s.Fatalf("%d queries came, then ctx was done, and then came another.\nhandle was called %d times\nwant              %d: who comes later has to ask somebody else", slow, n, slow)
 			}
@@ -796,7 +796,7 @@ func TestStop(t *testing.T) {
 				ann.send(fmt.Sprintf("query %d", i+1))
 			}
 			s.stop()
-			s.pass(time.Minute)
+			s.Pass(time.Minute)
 			letGo()
 			s.mustReturn(time.Minute, nil)
 		})
@@ -806,7 +806,7 @@ func TestStop(t *testing.T) {
 			const at = 20*time.Second + 301*time.Millisecond // no multiple of what pauses are made of
 			s := start(b, echo)
 			s.exhaust()
-			s.pass(at)
+			s.Pass(at)
 			s.stop()
 			s.mustReturn(at, nil)
 		})
@@ -846,10 +846,10 @@ func TestNothingLeft(t *testing.T) {
 		bubble.Run(t, 14, func(b *bubble.B) {
 			s := start(b, echo)
 			s.exhaust()
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.others.Store(true)
 			s.stop()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			s.mustReturn(s.returned, nil)
 			if left := s.left.Load(); left != nil {
 				s.Fatalf("ctx was done, and Serve(ctx, pc, handle) returned before a goroutine that it started\nwas over, which then called pc.%s.\nWant Serve to return after it. (If context.AfterFunc started it: when stop returns\nfalse, the function runs, or will; stop does not wait for it.)", *left)
@@ -873,7 +873,7 @@ func TestNothingLeft(t *testing.T) {
 			}
 			ann.conn.Close()
 			s.closeSocket()
-			s.pass(time.Minute)
+			s.Pass(time.Minute)
 			if s.isOver() {
 				s.Fatalf("pc was closed while 5 handlers were at work, and they still are.\n%s\nWant it to return when they have.", s.state())
 			}
@@ -1213,12 +1213,6 @@ func (s *serving) closeSocket() {
 	s.Wait()
 }
 
-// pass lets time pass, and everything happen that happens until then.
-func (s *serving) pass(d time.Duration) {
-	<-time.After(d)
-	s.Wait()
-}
-
 // isOver says whether Serve is over: it returned, or panicked.
 func (s *serving) isOver() bool {
 	s.Wait()
@@ -1242,9 +1236,9 @@ func (s *serving) mustServe() {
 func (s *serving) mustReturn(at time.Duration, want ...error) {
 	s.T().Helper()
 	const longer = time.Minute
-	s.pass(max(0, at-s.Elapsed()))
+	s.Pass(max(0, at-s.Elapsed()))
 	if !s.isOver() {
-		s.pass(longer)
+		s.Pass(longer)
 	}
 	if !s.isOver() {
 		s.Fatalf("Serve(ctx, pc, handle) has not returned after %v\nwant %s after %v\n\n%s", s.Elapsed(), names(want), at, s.Waiting())
@@ -1276,9 +1270,9 @@ func (s *serving) state() string {
 func (s *serving) mustResume(c *client, before string) {
 	s.T().Helper()
 	failed := s.Elapsed()
-	s.pass(100 * time.Millisecond)
+	s.Pass(100 * time.Millisecond)
 	if _, ok := c.hasHeardAt(); !ok {
-		s.pass(10 * time.Second)
+		s.Pass(10 * time.Second)
 	}
 	switch at, ok := c.hasHeardAt(); {
 	case s.isOver():

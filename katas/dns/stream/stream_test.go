@@ -314,10 +314,10 @@ func TestPipeline(t *testing.T) {
 			ann := s.client("Ann")
 			ann.ask("slow", "quick")
 			ann.mustHear("re: quick")
-			s.pass(2 * time.Second)
+			s.Pass(2 * time.Second)
 			ann.ask("quick, too")
 			ann.mustHear("re: quick, too")
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			ann.mustHear("re: slow")
 		})
 	})
@@ -335,9 +335,9 @@ func TestPipeline(t *testing.T) {
 			s.handle = s.slow(took)
 			ann := s.client("Ann")
 			ann.ask(queries...)
-			s.pass(8 * time.Second)
+			s.Pass(8 * time.Second)
 			ann.mustHear(want[:8]...)
-			s.pass(8 * time.Second)
+			s.Pass(8 * time.Second)
 			ann.mustHear(want[8:]...)
 		})
 	})
@@ -522,7 +522,7 @@ func TestIdle(t *testing.T) {
 		bubble.Run(t, 10, func(b *bubble.B) {
 			s := start(b, limits, echo)
 			ann := s.client("Ann")
-			s.pass(4 * time.Second)
+			s.Pass(4 * time.Second)
 			ann.ask("hello")
 			ann.mustHear("re: hello")
 			ann.mustEnd(14*time.Second, "its last query came at 4s")
@@ -533,7 +533,7 @@ func TestIdle(t *testing.T) {
 			s := start(b, limits, echo)
 			ann := s.client("Ann")
 			for range 5 {
-				s.pass(limits.Idle - time.Millisecond)
+				s.Pass(limits.Idle - time.Millisecond)
 				ann.ask("still here")
 				ann.mustHear("re: still here")
 			}
@@ -545,7 +545,7 @@ func TestIdle(t *testing.T) {
 			s := start(b, limits, func(b, _ []byte) ([]byte, bool) { return b, false })
 			ann := s.client("Ann")
 			for range 3 {
-				s.pass(6 * time.Second)
+				s.Pass(6 * time.Second)
 				ann.ask("still here")
 			}
 			ann.mustEnd(28*time.Second, "its last query came at 18s")
@@ -563,7 +563,7 @@ func TestIdle(t *testing.T) {
 		bubble.Run(t, 10, func(b *bubble.B) {
 			s := start(b, limits, echo)
 			ann := s.client("Ann")
-			s.pass(4 * time.Second)
+			s.Pass(4 * time.Second)
 			ann.ask("hello")
 			ann.mustHear("re: hello")
 			ann.drip(frame(strings.Repeat("x", 30)))
@@ -574,7 +574,7 @@ func TestIdle(t *testing.T) {
 		bubble.Run(t, 10, func(b *bubble.B) {
 			s := start(b, limits, echo)
 			ann := s.client("Ann")
-			s.pass(4 * time.Second)
+			s.Pass(4 * time.Second)
 			ann.send(frame("hello") + "\x00")
 			ann.mustHear("re: hello")
 			ann.drip(frame(strings.Repeat("x", 30))[1:])
@@ -587,9 +587,9 @@ func TestIdle(t *testing.T) {
 			ann := s.client("Ann")
 			query := frame("hello")
 			ann.send(query[:1])
-			s.pass(6 * time.Second)
+			s.Pass(6 * time.Second)
 			ann.send(query[1:4])
-			s.pass(3 * time.Second)
+			s.Pass(3 * time.Second)
 			ann.send(query[4:])
 			ann.mustHear("re: hello")
 			ann.mustEnd(19*time.Second, "its last query was whole at 9s")
@@ -613,7 +613,7 @@ func TestHalfClose(t *testing.T) {
 				ann.send(frame("one", "two", "three", "four") + tt.rest)
 				ann.conn.CloseWrite()
 				ann.mustHear()
-				s.pass(4 * time.Second)
+				s.Pass(4 * time.Second)
 				ann.mustHearAll("re: one", "re: two", "re: three", "re: four")
 				ann.mustEnd(4*time.Second, "it has ended its side, and all that it asked is answered")
 				ann.mustEndWell()
@@ -626,7 +626,7 @@ func TestHalfClose(t *testing.T) {
 			s.handle = s.slow(map[string]time.Duration{"slow": 25 * time.Second})
 			ann := s.client("Ann")
 			ann.ask("slow")
-			s.pass(25 * time.Second)
+			s.Pass(25 * time.Second)
 			ann.mustHear("re: slow")
 		})
 	})
@@ -686,7 +686,7 @@ func TestDeaf(t *testing.T) {
 			ann := s.dial("Ann")
 			ann.ask("quick")
 			for range 3 {
-				s.pass(3 * time.Second)
+				s.Pass(3 * time.Second)
 				ann.ask("quick")
 			}
 			ann.mustEnd(limits.Idle, "its first response was ready at 0s, and it has not taken it, whatever it asks")
@@ -727,7 +727,7 @@ func TestDeaf(t *testing.T) {
 			s.handle = handle(s)
 			ann := s.dial("Ann")
 			ann.ask("quick")
-			s.pass(limits.Idle - time.Millisecond)
+			s.Pass(limits.Idle - time.Millisecond)
 			ann.listen()
 			ann.mustHear(long(60000))
 			ann.ask("quick")
@@ -749,7 +749,7 @@ func TestConns(t *testing.T) {
 			eve.ask("hello")
 			eve.mustHear()
 			s.mustNotCrowd(2)
-			s.pass(time.Minute)
+			s.Pass(time.Minute)
 			bob.ask("are you still there?")
 			bob.mustHear("re: are you still there?")
 			ann.conn.Close()
@@ -765,9 +765,9 @@ func TestConns(t *testing.T) {
 			s.client("Ann")
 			bob := s.client("Bob")
 			bob.ask("hello")
-			s.pass(10*time.Second - time.Millisecond)
+			s.Pass(10*time.Second - time.Millisecond)
 			bob.mustHear()
-			s.pass(time.Millisecond)
+			s.Pass(time.Millisecond)
 			bob.mustHear("re: hello")
 			s.mustNotCrowd(1)
 		})
@@ -781,10 +781,10 @@ func TestConns(t *testing.T) {
 			ann.conn.CloseWrite()
 			bob := s.client("Bob")
 			bob.ask("hello")
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			s.mustNotCrowd(1)
 			bob.mustHear()
-			s.pass(2 * time.Second)
+			s.Pass(2 * time.Second)
 			ann.mustHear("re: slow")
 			bob.mustHear("re: hello")
 			s.mustNotCrowd(1)
@@ -845,11 +845,11 @@ func TestAcceptFails(t *testing.T) {
 	t.Run("once", func(t *testing.T) {
 		bubble.Run(t, 15, func(b *bubble.B) {
 			s := start(b, stream.Limits{}, echo)
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.ln.Fail(syscall.EMFILE, 1)
 			ann := s.client("Ann")
 			ann.ask("hello")
-			s.pass(100 * time.Millisecond)
+			s.Pass(100 * time.Millisecond)
 			ann.mustHear("re: hello")
 		})
 	})
@@ -861,7 +861,7 @@ func TestAcceptFails(t *testing.T) {
 			s.exhaust()
 			bob := s.client("Bob")
 			bob.ask("hello")
-			s.pass(10 * time.Second)
+			s.Pass(10 * time.Second)
 			ann.askAndHear("are you still there?")
 			switch calls, longest := s.accepts(); {
 			case calls > 250:
@@ -870,13 +870,13 @@ func TestAcceptFails(t *testing.T) {
 				s.Fatalf("Accept failed for 10s, and was called %d times, once after a pause of %v.\nWant none longer than a second: somebody waits to be let in.", calls, longest)
 			}
 			s.recover()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			bob.mustHear("re: hello")
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			s.ln.Fail(syscall.EMFILE, 1)
 			eve := s.client("Eve")
 			eve.ask("hello")
-			s.pass(100 * time.Millisecond)
+			s.Pass(100 * time.Millisecond)
 			eve.mustHear("re: hello")
 		})
 	})
@@ -917,7 +917,7 @@ func TestStop(t *testing.T) {
 					return echo(b, query)
 				})
 				tt.do(s)
-				s.pass(5 * time.Second)
+				s.Pass(5 * time.Second)
 				s.stop()
 				for _, c := range s.clients {
 					c.mustEnd(5*time.Second, "ctx is done")
@@ -956,7 +956,7 @@ func TestStop(t *testing.T) {
 			if more := bubble.Goroutines() - before; more >= 10 {
 				s.Fatalf("%s\nTwenty clients came, asked and left. Since then, there are %d goroutines more.\nWant nothing left of them.\n\n%s", s.title(), more, s.state())
 			}
-			s.pass(2 * time.Hour) // timers may hold them for as long as Idle
+			s.Pass(2 * time.Hour) // timers may hold them for as long as Idle
 			if n := s.reachable(); n >= 10 {
 				s.Fatalf("%s\nTwenty clients came, asked and left. Of %d of their connections, which are closed,\nthe memory cannot be freed even two hours later. Want nothing left of them: what\nholds on to a connection, in a map or with context.AfterFunc, has to let go of it\nwhen that is closed.", s.title(), n)
 			}
@@ -982,7 +982,7 @@ func TestStop(t *testing.T) {
 				bubble.Run(t, 16, func(b *bubble.B) {
 					b.Net.Buffer = 4096
 					s := start(b, stream.Limits{Idle: time.Hour}, func(b, query []byte) ([]byte, bool) { return append(b, long(60000)...), true })
-					s.pass(5 * time.Second)
+					s.Pass(5 * time.Second)
 					tt.do(s)
 					s.slowed.Store(&what)
 					s.Net.Note("ctx is cancelled")
@@ -1018,7 +1018,7 @@ func TestListenerClosed(t *testing.T) {
 				for range clients {
 					s.client("Ann").askAndHear("hello")
 				}
-				s.pass(5 * time.Second)
+				s.Pass(5 * time.Second)
 				s.Net.Note("somebody closes ln")
 				s.ln.Listener.Close()
 				s.mustReturn(5*time.Second, net.ErrClosed)
@@ -1919,12 +1919,6 @@ func (a *accepted) Close() error {
 	return a.s.slowly("a connection's Close", a.Conn.Close)
 }
 
-// pass lets time pass, and everything happen that happens until then.
-func (s *serving) pass(d time.Duration) {
-	<-time.After(d)
-	s.Wait()
-}
-
 // isOver says whether Serve is over: it returned, or panicked.
 func (s *serving) isOver() bool {
 	s.Wait()
@@ -1939,11 +1933,11 @@ func (s *serving) isOver() bool {
 // mustReturn wants Serve to return that error at that moment.
 func (s *serving) mustReturn(at time.Duration, want error) {
 	s.T().Helper()
-	s.pass(max(0, at-s.Elapsed()))
+	s.Pass(max(0, at-s.Elapsed()))
 	var waits string // at that moment
 	if !s.isOver() {
 		waits = s.working() + "Who waited where at " + span(at) + ":\n\n" + waiting(s.B)
-		s.pass(10 * time.Minute)
+		s.Pass(10 * time.Minute)
 	}
 	if !s.isOver() {
 		s.Fatalf("%s\nhas not returned at %v\nwant %s at %v\n\n%s", s.title(), span(s.Elapsed()), errName(want), span(at), waits)
@@ -2203,7 +2197,7 @@ func (c *client) end() (at time.Duration, ok bool) {
 // mustEnd wants the connection to end at that moment; why says what for.
 func (c *client) mustEnd(at time.Duration, why string) {
 	c.s.T().Helper()
-	c.s.pass(max(0, at-c.s.Elapsed()))
+	c.s.Pass(max(0, at-c.s.Elapsed()))
 	ended, ok := c.end()
 	if ok && ended == at {
 		return
@@ -2211,7 +2205,7 @@ func (c *client) mustEnd(at time.Duration, why string) {
 	var waits string
 	if !ok {
 		waits = "\n\n" + c.s.working() + "Who waited where at " + span(at) + ":\n\n" + waiting(c.s.B)
-		c.s.pass(10 * time.Minute)
+		c.s.Pass(10 * time.Minute)
 		ended, ok = c.end()
 	}
 	was := fmt.Sprintf("is still open at %v.", span(c.s.Elapsed()))

@@ -59,7 +59,7 @@ func TestHalfLine(t *testing.T) {
 		p := listening(b, deadline.Limits{Idle: 30 * time.Second, Line: far, Write: far})
 		p.send("one\ntw")
 		p.mustGet("one\n")
-		p.pass(40 * time.Second)
+		p.Pass(40 * time.Second)
 		p.mustGet("")
 	})
 }
@@ -96,7 +96,7 @@ func TestActivity(t *testing.T) {
 		bubble.Run(t, 3, func(b *bubble.B) {
 			p := listening(b, limits)
 			for range 10 {
-				p.pass(20 * time.Second)
+				p.Pass(20 * time.Second)
 				p.send("hello\n")
 				p.mustGet("hello\n")
 			}
@@ -107,11 +107,11 @@ func TestActivity(t *testing.T) {
 		bubble.Run(t, 3, func(b *bubble.B) {
 			p := listening(b, limits)
 			for _, c := range "hello" {
-				p.pass(20 * time.Second)
+				p.Pass(20 * time.Second)
 				p.send(string(c))
 			}
 			p.mustGet("")
-			p.pass(20 * time.Second)
+			p.Pass(20 * time.Second)
 			p.send("\nhe")
 			p.mustGet("hello\n")
 			p.mustEnd(deadline.ErrIdle, 150*time.Second)
@@ -120,10 +120,10 @@ func TestActivity(t *testing.T) {
 	t.Run("at the last moment", func(t *testing.T) {
 		bubble.Run(t, 3, func(b *bubble.B) {
 			p := listening(b, limits)
-			p.pass(limits.Idle - time.Millisecond)
+			p.Pass(limits.Idle - time.Millisecond)
 			p.send("hello\n")
 			p.mustGet("hello\n")
-			p.pass(limits.Idle - time.Millisecond)
+			p.Pass(limits.Idle - time.Millisecond)
 			p.send("he")
 			p.mustEnd(deadline.ErrIdle, 90*time.Second-2*time.Millisecond)
 		})
@@ -144,7 +144,7 @@ func TestSlowLine(t *testing.T) {
 	t.Run("twenty seconds in", func(t *testing.T) {
 		bubble.Run(t, 4, func(b *bubble.B) {
 			p := listening(b, limits)
-			p.pass(20 * time.Second)
+			p.Pass(20 * time.Second)
 			p.send("x")
 			p.drip()
 			p.mustEnd(deadline.ErrLine, 80*time.Second)
@@ -154,10 +154,10 @@ func TestSlowLine(t *testing.T) {
 		bubble.Run(t, 4, func(b *bubble.B) {
 			p := listening(b, limits)
 			p.send("hel")
-			p.pass(10 * time.Second)
+			p.Pass(10 * time.Second)
 			p.send("lo\n")
 			p.mustGet("hello\n")
-			p.pass(20 * time.Second)
+			p.Pass(20 * time.Second)
 			p.send("x")
 			p.drip()
 			p.mustEnd(deadline.ErrLine, 90*time.Second)
@@ -167,7 +167,7 @@ func TestSlowLine(t *testing.T) {
 		bubble.Run(t, 4, func(b *bubble.B) {
 			p := listening(b, limits)
 			p.send("hel")
-			p.pass(10 * time.Second)
+			p.Pass(10 * time.Second)
 			p.send("lo\nx")
 			p.mustGet("hello\n")
 			p.drip()
@@ -179,7 +179,7 @@ func TestSlowLine(t *testing.T) {
 			p := listening(b, limits)
 			p.send("x")
 			for range 3 {
-				p.pass(20*time.Second - time.Millisecond)
+				p.Pass(20*time.Second - time.Millisecond)
 				p.send("x")
 			}
 			p.send("\n")
@@ -190,7 +190,7 @@ func TestSlowLine(t *testing.T) {
 	t.Run("a limit below that of silence", func(t *testing.T) {
 		bubble.Run(t, 4, func(b *bubble.B) {
 			p := listening(b, deadline.Limits{Idle: 60 * time.Second, Line: 10 * time.Second, Write: far})
-			p.pass(3 * time.Second)
+			p.Pass(3 * time.Second)
 			p.send("hel")
 			p.mustEnd(deadline.ErrLine, 13*time.Second)
 		})
@@ -202,9 +202,9 @@ func TestBetweenLines(t *testing.T) {
 	bubble.Run(t, 5, func(b *bubble.B) {
 		p := listening(b, deadline.Limits{Idle: 60 * time.Second, Line: 10 * time.Second, Write: far})
 		for range 3 {
-			p.pass(50 * time.Second)
+			p.Pass(50 * time.Second)
 			p.send("hel")
-			p.pass(5 * time.Second)
+			p.Pass(5 * time.Second)
 			p.send("lo\n")
 			p.mustGet("hello\n")
 		}
@@ -237,7 +237,7 @@ func TestDeaf(t *testing.T) {
 				p := connect(b, limits)
 				p.send(tt.line)
 				for range 3 {
-					p.pass(3 * time.Second)
+					p.Pass(3 * time.Second)
 					b.Net.Note("the peer takes %d bytes", tt.bite)
 					p.read(tt.bite)
 				}
@@ -251,7 +251,7 @@ func TestDeaf(t *testing.T) {
 			b.Net.Buffer = 1024
 			p := connect(b, limits)
 			p.send(many)
-			p.pass(8 * time.Second)
+			p.Pass(8 * time.Second)
 			p.listen()
 			p.mustGet(many)
 			p.send("hello\n")
@@ -275,7 +275,7 @@ func TestEachReply(t *testing.T) {
 			for range 3 {
 				p.send("hello\n")
 				p.mustGet("hello\n")
-				p.pass(60 * time.Second)
+				p.Pass(60 * time.Second)
 			}
 		})
 	})
@@ -285,7 +285,7 @@ func TestEachReply(t *testing.T) {
 			p := connect(b, limits)
 			for range 2 {
 				p.send(long)
-				p.pass(8 * time.Second)
+				p.Pass(8 * time.Second)
 				p.read(len(long))
 			}
 			p.send(long)
@@ -300,12 +300,12 @@ func TestNoLimit(t *testing.T) {
 	t.Run("no Idle", func(t *testing.T) {
 		bubble.Run(t, 8, func(b *bubble.B) {
 			p := listening(b, deadline.Limits{Line: 10 * time.Second, Write: 10 * time.Second})
-			p.pass(ages)
+			p.Pass(ages)
 			p.send("hel")
-			p.pass(5 * time.Second)
+			p.Pass(5 * time.Second)
 			p.send("lo\n")
 			p.mustGet("hello\n")
-			p.pass(ages)
+			p.Pass(ages)
 			p.send("hel")
 			p.mustEnd(deadline.ErrLine, 2*ages+15*time.Second)
 		})
@@ -315,7 +315,7 @@ func TestNoLimit(t *testing.T) {
 			p := listening(b, deadline.Limits{Idle: ages / 10, Write: 10 * time.Second})
 			for range 10 {
 				p.send("x")
-				p.pass(ages/10 - time.Second)
+				p.Pass(ages/10 - time.Second)
 			}
 			p.send("\n")
 			p.mustGet("xxxxxxxxxx\n")
@@ -326,9 +326,9 @@ func TestNoLimit(t *testing.T) {
 			b.Net.Buffer = 1024
 			p := connect(b, deadline.Limits{Line: 10 * time.Second})
 			p.send(many[:50])
-			p.pass(5 * time.Second)
+			p.Pass(5 * time.Second)
 			p.send(many[50:])
-			p.pass(ages)
+			p.Pass(ages)
 			p.listen()
 			p.mustGet(many)
 		})
@@ -360,7 +360,7 @@ func TestBroken(t *testing.T) {
 					p.listen()
 				}
 				p.send(tt.send)
-				p.pass(3 * time.Second)
+				p.Pass(3 * time.Second)
 				if tt.fail == syscall.ECONNRESET {
 					p.conn.SetLinger(0)
 					p.conn.Close()
@@ -429,7 +429,7 @@ func TestTimetable(t *testing.T) {
 
 		p := listening(b, limits)
 		for _, s := range plan {
-			if p.pass(s.pause); p.isOver() {
+			if p.Pass(s.pause); p.isOver() {
 				break
 			}
 			p.send(s.text)
@@ -585,18 +585,12 @@ func (p *peer) send(text string) {
 // passed.
 func (p *peer) drip() {
 	for range 120 {
-		p.pass(5 * time.Second)
+		p.Pass(5 * time.Second)
 		if p.isOver() {
 			return
 		}
 		p.send("x")
 	}
-}
-
-// pass lets time pass, and everything happen that happens until then.
-func (p *peer) pass(d time.Duration) {
-	<-time.After(d)
-	p.Wait()
 }
 
 // isOver says whether Handle is over: it returned, or panicked.
@@ -643,11 +637,11 @@ func (p *peer) mustEnd(want error, at time.Duration) {
 func (p *peer) mustEndIn(at time.Duration, want ...error) {
 	p.T().Helper()
 	const longer = 10 * time.Minute
-	p.pass(max(0, at-p.Elapsed()))
+	p.Pass(max(0, at-p.Elapsed()))
 	var waiting string // at that moment
 	if !p.isOver() {
 		waiting = p.Waiting()
-		p.pass(longer)
+		p.Pass(longer)
 	}
 	if !p.isOver() {
 		p.Fatalf("%s\nhas not returned at %v\nwant %s at %v%s\n\nWho waited where at %[4]v:\n\n%[6]s",

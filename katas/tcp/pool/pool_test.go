@@ -54,7 +54,7 @@ func TestPut(t *testing.T) {
 				l := s.get()
 				l.mustTalk()
 				s.put(l)
-				s.pass(time.Duration(s.d.Between(0, 999)) * time.Millisecond)
+				s.Pass(time.Duration(s.d.Between(0, 999)) * time.Millisecond)
 			}
 			s.mustHaveDialled(1)
 		})
@@ -82,7 +82,7 @@ func TestDialHangs(t *testing.T) {
 			back := s.getMore(2)
 			s.dialWith(s.hang)
 			s.ask()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			for _, l := range back {
 				s.put(l)
 			}
@@ -96,7 +96,7 @@ func TestDialHangs(t *testing.T) {
 			for range s.limits.Size - 1 {
 				s.ask()
 			}
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			s.dialWith(s.connect)
 			l := s.get()
 			l.mustTalk()
@@ -111,7 +111,7 @@ func TestDialHangs(t *testing.T) {
 			for range s.limits.Size {
 				asked = append(asked, s.ask())
 			}
-			s.pass(3 * time.Second)
+			s.Pass(3 * time.Second)
 			for _, g := range asked {
 				g.mustLend().mustTalk()
 			}
@@ -126,7 +126,7 @@ func TestSize(t *testing.T) {
 			s := start(b, 1, 5)
 			all := s.getAll()
 			late := s.ask()
-			s.pass(10 * time.Minute)
+			s.Pass(10 * time.Minute)
 			late.mustWait()
 			back := s.oneOf(all)
 			s.put(back)
@@ -146,9 +146,9 @@ func TestSize(t *testing.T) {
 			for range s.limits.Size + 3 {
 				asked = append(asked, s.ask())
 			}
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			s.mustKeepToSize()
-			s.pass(9 * time.Second)
+			s.Pass(9 * time.Second)
 			s.mustKeepToSize()
 			var lent []*loan
 			for _, g := range asked {
@@ -212,7 +212,7 @@ func TestClose(t *testing.T) {
 			closed := s.Go("conn.Close()", all[0].conn.Close)
 			s.Wait()
 			s.mustKeepToSize()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			closed.Wait()
 			s.closing = 0
 			late.mustLend().mustTalk()
@@ -451,9 +451,9 @@ func TestDeadlines(t *testing.T) {
 				s.did("the holder of connection %d calls %s for %v from now", l.number, tt.why, 5*time.Second)
 				tt.set(l.conn, time.Now().Add(5*time.Second))
 				s.put(l)
-				s.pass(time.Second)
+				s.Pass(time.Second)
 				next := s.get()
-				s.pass(10 * time.Second)
+				s.Pass(10 * time.Second)
 				next.mustTalk()
 				s.mustHaveDialled(1)
 			})
@@ -464,9 +464,9 @@ func TestDeadlines(t *testing.T) {
 				l := s.get()
 				s.did("the holder of connection %d calls %s for %v from now", l.number, tt.why, 5*time.Second)
 				tt.set(l.conn, time.Now().Add(5*time.Second))
-				s.pass(6 * time.Second)
+				s.Pass(6 * time.Second)
 				s.put(l)
-				s.pass(time.Second)
+				s.Pass(time.Second)
 				s.get().mustTalk()
 				s.mustHaveDialled(1)
 			})
@@ -481,7 +481,7 @@ func TestDeadlines(t *testing.T) {
 				tt.set(all[0].conn, time.Now().Add(5*time.Second))
 				s.put(all[0])
 				l := next.mustLend()
-				s.pass(10 * time.Second)
+				s.Pass(10 * time.Second)
 				l.mustTalk()
 			})
 		})
@@ -495,12 +495,12 @@ func TestIdle(t *testing.T) {
 			s := start(b, 1, 4)
 			l := s.get()
 			s.put(l)
-			s.pass(s.limits.Idle - 10*time.Millisecond)
+			s.Pass(s.limits.Idle - 10*time.Millisecond)
 			l = s.mustLendAgain(l)
-			s.pass(3 * s.limits.Idle) // on loan, which is not idle
+			s.Pass(3 * s.limits.Idle) // on loan, which is not idle
 			l.mustTalk()
 			s.put(l)
-			s.pass(s.limits.Idle + time.Millisecond)
+			s.Pass(s.limits.Idle + time.Millisecond)
 			next := s.get()
 			if next.number == l.number {
 				s.fail("Connection %d had lain idle for %v (Idle is %v), and Get %d got it.\nWant another one: this one is too old.", l.number, s.Elapsed()-l.back, s.limits.Idle, next.get)
@@ -515,11 +515,11 @@ func TestIdle(t *testing.T) {
 			l := s.get()
 			s.put(l)
 			for range 3 {
-				s.pass(s.limits.Idle / 2)
+				s.Pass(s.limits.Idle / 2)
 				l = s.mustLendAgain(l)
 				s.put(l)
 			}
-			s.pass(s.limits.Idle - 10*time.Millisecond)
+			s.Pass(s.limits.Idle - 10*time.Millisecond)
 			s.mustLendAgain(l)
 		})
 	})
@@ -529,9 +529,9 @@ func TestIdle(t *testing.T) {
 			all := s.getAll()
 			for _, l := range all {
 				s.put(l)
-				s.pass(time.Millisecond)
+				s.Pass(time.Millisecond)
 			}
-			s.pass(2*s.limits.Idle + time.Millisecond)
+			s.Pass(2*s.limits.Idle + time.Millisecond)
 			for _, l := range all {
 				s.mustBeClosed(l)
 			}
@@ -544,9 +544,9 @@ func TestIdle(t *testing.T) {
 			s := start(b, 2, 4)
 			old, young := s.get(), s.get()
 			s.put(old)
-			s.pass(s.limits.Idle / 2)
+			s.Pass(s.limits.Idle / 2)
 			s.put(young)
-			s.pass(s.limits.Idle/2 + time.Millisecond)
+			s.Pass(s.limits.Idle/2 + time.Millisecond)
 			l := s.get()
 			l.mustTalk()
 			if l.number != young.number {
@@ -563,7 +563,7 @@ func TestIdle(t *testing.T) {
 					s.put(l)
 				}
 				asked := s.askAtClose()
-				s.pass(2*s.limits.Idle + time.Millisecond)
+				s.Pass(2*s.limits.Idle + time.Millisecond)
 				s.mustServe(asked)
 			}
 		})
@@ -573,7 +573,7 @@ func TestIdle(t *testing.T) {
 			s := startWith(b, draw.From(b.R), pool.Limits{Size: 2})
 			l := s.get()
 			s.put(l)
-			s.pass(12 * time.Hour)
+			s.Pass(12 * time.Hour)
 			s.mustLendAgain(l)
 		})
 	})
@@ -598,7 +598,7 @@ func TestEnds(t *testing.T) {
 				for _, l := range all {
 					s.put(l)
 				}
-				s.pass(time.Duration(s.d.Between(1, 5)) * time.Second)
+				s.Pass(time.Duration(s.d.Between(1, 5)) * time.Second)
 				bad := all[s.d.IntN(len(all)-1):] // one at least, and one at least is good
 				if len(bad) == len(all) {
 					bad = bad[1:]
@@ -673,7 +673,7 @@ func TestEnds(t *testing.T) {
 			fmt.Fprintln(l.conn, s.d.Word())
 			s.Wait()
 			s.put(l)
-			s.pass(3 * time.Second)
+			s.Pass(3 * time.Second)
 			s.answer = 0
 			s.mustBeClosed(l)
 			s.get().mustTalk()
@@ -701,7 +701,7 @@ func TestEnds(t *testing.T) {
 					s.Wait()
 				}
 				g := s.ask()
-				s.pass(10 * time.Millisecond)
+				s.Pass(10 * time.Millisecond)
 				s.slowReads(0)
 				lent := append([]*loan{g.mustLend()}, s.getMore(s.limits.Size-1)...)
 				for _, l := range lent {
@@ -807,11 +807,11 @@ func TestDialFails(t *testing.T) {
 				fail = append(fail, s.ask())
 			}
 			late := s.ask()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			late.mustWait()
 			s.did("the server is there again, for dials from now on")
 			s.dialWith(s.connect)
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			for _, g := range fail {
 				g.mustFail(syscall.ECONNREFUSED)
 			}
@@ -848,13 +848,13 @@ func TestContext(t *testing.T) {
 			defer cancel5()
 			timedOut := s.askWith(ctx5, "with a deadline in 5s")
 			patient := s.ask()
-			s.pass(3 * time.Second)
+			s.Pass(3 * time.Second)
 			cancelled.mustWait()
 			s.did("the context of Get %d is cancelled", cancelled.number)
 			cancel()
 			cancelled.mustFail(context.Canceled)
 			timedOut.mustWait()
-			s.pass(2 * time.Second)
+			s.Pass(2 * time.Second)
 			timedOut.mustFail(context.DeadlineExceeded)
 			patient.mustWait()
 			s.put(s.oneOf(all))
@@ -991,10 +991,10 @@ func whileItDials(t *testing.T, how func(*stage, context.Context) (net.Conn, err
 			fail = append(fail, s.askWith(ctx, "with a deadline in 5s"))
 		}
 		late := s.ask()
-		s.pass(time.Second)
+		s.Pass(time.Second)
 		s.dialWith(s.connect)
 		late.mustWait()
-		s.pass(4 * time.Second)
+		s.Pass(4 * time.Second)
 		for _, g := range fail {
 			g.mustFail(context.DeadlineExceeded)
 		}
@@ -1013,7 +1013,7 @@ func TestPoolClose(t *testing.T) {
 			for range s.d.Between(2, 5) {
 				line = append(line, s.ask())
 			}
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			s.closePool()
 			for _, g := range line {
 				g.mustFail(pool.ErrClosed)
@@ -1038,7 +1038,7 @@ func TestPoolClose(t *testing.T) {
 			for range s.limits.Size {
 				line = append(line, s.ask())
 			}
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			s.closePool()
 			for _, g := range line {
 				g.mustFail(pool.ErrClosed)
@@ -1053,9 +1053,9 @@ func TestPoolClose(t *testing.T) {
 				return s.connect(context.WithoutCancel(ctx))
 			})
 			g := s.ask()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			s.closePool()
-			s.pass(2 * time.Second)
+			s.Pass(2 * time.Second)
 			g.mustFail(pool.ErrClosed)
 			s.mustHaveClosedAll()
 		})
@@ -1180,7 +1180,7 @@ func TestNothingLeft(t *testing.T) {
 			all := s.getAll()
 			s.put(all[0])
 			s.put(all[1])
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			s.put(s.get())
 			s.closePool()
 			for _, l := range all[2:] {
@@ -1234,7 +1234,7 @@ func TestMany(t *testing.T) {
 				}
 				s.newStory()
 				s.dialWith(s.connect)
-				s.pass(time.Second) // a dial may still be under way, for a Get that is over
+				s.Pass(time.Second) // a dial may still be under way, for a Get that is over
 				s.mustKeepToSize()
 				all := s.getAll()
 				for _, l := range all {
@@ -1465,12 +1465,6 @@ func connections(n int) string {
 		return "1 connection is"
 	}
 	return fmt.Sprintf("%d connections are", n)
-}
-
-// pass lets time pass, and everything happen that happens until then.
-func (s *stage) pass(d time.Duration) {
-	<-time.After(d)
-	s.Wait()
 }
 
 // call makes a call of the pool that nothing has to wait for.
@@ -1879,7 +1873,7 @@ func (g *get) mustWait() {
 // said anything.
 func (g *get) settle() {
 	if !g.over() {
-		g.s.pass(time.Millisecond)
+		g.s.Pass(time.Millisecond)
 	}
 }
 

@@ -99,7 +99,7 @@ func TestHalfClose(t *testing.T) {
 			side.hangUp()
 			other.mustHearEnd()
 			for range 3 {
-				s.pass(time.Duration(s.Between(1, 600)) * time.Second)
+				s.Pass(time.Duration(s.Between(1, 600)) * time.Second)
 				other.mustReach(s.sentence())
 			}
 		})
@@ -114,7 +114,7 @@ func TestHalfClose(t *testing.T) {
 			words := s.data(s.Between(20_000, 30_000))
 			side.pour(words)
 			side.hangUp()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			other.listen()
 			other.mustHear(words)
 			other.mustHearEnd()
@@ -147,7 +147,7 @@ func TestOver(t *testing.T) {
 			side, other := s.side(first)
 			side.mustReach(s.Word())
 			side.hangUp()
-			s.pass(time.Duration(s.Between(1, 600)) * time.Second)
+			s.Pass(time.Duration(s.Between(1, 600)) * time.Second)
 			other.mustReach(s.Word())
 			s.mustGoOn()
 			other.hangUp()
@@ -221,7 +221,7 @@ func TestReset(t *testing.T) {
 			words := s.data(s.Between(6000, 8000))
 			side.say(words)
 			side.reset()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			other.listen()
 			other.mustHear(words)
 			other.mustHearReset()
@@ -259,7 +259,7 @@ func TestNobodyLeft(t *testing.T) {
 			s.Net.Note("a Read from %s comes back 1s after the Close that wakes it", other.name)
 			side.reset()
 			other.mustHearReset()
-			s.pass(other.near.lag)
+			s.Pass(other.near.lag)
 			s.mustEndSince(0, syscall.ECONNRESET)
 			s.mustHaveWaited()
 			s.mustBeGone()
@@ -304,7 +304,7 @@ func TestNobodyThere(t *testing.T) {
 			s.mustStand()
 			side.hangUp()
 			other.pour(s.data(2 * held))
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			side.reset()
 			other.mustFail()
 			s.mustFail()
@@ -326,7 +326,7 @@ func TestSlow(t *testing.T) {
 			s.mustStand()
 			words := s.data(s.tooMuch() + s.Between(0, 100_000))
 			side.pour(words)
-			s.pass(time.Minute)
+			s.Pass(time.Minute)
 			side.mustBeSlowed(0)
 			other.listen()
 			other.mustHear(words)
@@ -364,13 +364,13 @@ func TestStalled(t *testing.T) {
 			s.mustStand()
 			words := s.data(s.tooMuch())
 			side.pour(words)
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			for range 3 {
 				other.mustReach(s.sentence())
 			}
 			other.hangUp()
 			side.mustHearEnd()
-			s.pass(time.Minute)
+			s.Pass(time.Minute)
 			other.listen()
 			other.mustHear(words)
 		})
@@ -410,9 +410,9 @@ func TestDial(t *testing.T) {
 			s.limits.Dial = s.seconds(1, 60)
 			s.silence()
 			s.begin(b.Context())
-			s.pass(s.limits.Dial - time.Millisecond)
+			s.Pass(s.limits.Dial - time.Millisecond)
 			s.mustGoOn()
-			s.pass(time.Millisecond)
+			s.Pass(time.Millisecond)
 			s.client.mustHearReset()
 			s.mustEnd(proxy.ErrDial)
 			s.mustHaveDialledOnce()
@@ -425,9 +425,9 @@ func TestDial(t *testing.T) {
 			s.limits.Dial = s.seconds(1, 60)
 			s.late, s.stubborn = s.limits.Dial+5*time.Second, true
 			s.begin(b.Context())
-			s.pass(s.limits.Dial)
+			s.Pass(s.limits.Dial)
 			s.Net.Note("the context of dial is done, to which it does not listen")
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.mustStand()
 			s.client.mustBeCut()
 			s.upstream.mustBeCut()
@@ -441,7 +441,7 @@ func TestDial(t *testing.T) {
 			s.limits.Dial = s.seconds(1, 60)
 			s.late = s.limits.Dial - time.Millisecond
 			s.begin(b.Context())
-			s.pass(s.late)
+			s.Pass(s.late)
 			s.mustStand()
 			s.client.mustReach(s.Word())
 		})
@@ -453,7 +453,7 @@ func TestDial(t *testing.T) {
 			s.begin(b.Context())
 			s.mustStand()
 			for range 3 {
-				s.pass(s.limits.Dial)
+				s.Pass(s.limits.Dial)
 				s.client.mustReach(s.Word())
 				s.upstream.mustReach(s.Word())
 			}
@@ -464,7 +464,7 @@ func TestDial(t *testing.T) {
 			s := prepare(b, proxy.Limits{Idle: far.Idle})
 			s.late = 9 * time.Hour
 			s.begin(b.Context())
-			s.pass(s.late)
+			s.Pass(s.late)
 			s.mustStand()
 			s.client.mustReach(s.Word())
 		})
@@ -549,7 +549,7 @@ func TestIdle(t *testing.T) {
 				s.limits.Idle = s.seconds(10, 600)
 				s.begin(b.Context())
 				s.mustStand()
-				s.pass(s.limits.Idle / 2)
+				s.Pass(s.limits.Idle / 2)
 				tt.before(s)
 				s.mustIdle()
 				s.mustBeGone()
@@ -605,7 +605,7 @@ func TestIdle(t *testing.T) {
 			s.limits.Idle = s.seconds(10, 600)
 			s.late = s.limits.Idle * 3 / 2
 			s.begin(b.Context())
-			s.pass(s.late)
+			s.Pass(s.late)
 			s.mustStand()
 			s.mustIdle()
 		})
@@ -618,7 +618,7 @@ func TestIdle(t *testing.T) {
 			s.mustStand()
 			side, _ := s.side(first)
 			for range 8 {
-				s.pass(s.limits.Idle - time.Millisecond)
+				s.Pass(s.limits.Idle - time.Millisecond)
 				side.mustReach(s.Word())
 			}
 			s.mustIdle()
@@ -631,7 +631,7 @@ func TestIdle(t *testing.T) {
 			s.begin(b.Context())
 			s.mustStand()
 			for i := range 8 {
-				s.pass(s.limits.Idle * 3 / 4)
+				s.Pass(s.limits.Idle * 3 / 4)
 				s.sides()[i%2].mustReach(s.Word())
 			}
 			s.mustIdle()
@@ -642,7 +642,7 @@ func TestIdle(t *testing.T) {
 			s := prepare(b, proxy.Limits{})
 			s.begin(b.Context())
 			s.mustStand()
-			s.pass(2 * far.Idle)
+			s.Pass(2 * far.Idle)
 			s.client.mustReach(s.Word())
 			s.upstream.mustReach(s.Word())
 		})
@@ -656,7 +656,7 @@ func TestStop(t *testing.T) {
 			s := start(b, proxy.Limits{Dial: time.Minute, Idle: time.Minute})
 			s.client.mustReach(s.Word())
 			s.upstream.mustReach(s.Word())
-			s.pass(s.seconds(1, 30))
+			s.Pass(s.seconds(1, 30))
 			s.stop()
 			s.client.mustBeCut()
 			s.upstream.mustBeCut()
@@ -669,7 +669,7 @@ func TestStop(t *testing.T) {
 			s := start(b, proxy.Limits{})
 			side, other := s.side(first)
 			side.hangUp()
-			s.pass(s.seconds(1, 30))
+			s.Pass(s.seconds(1, 30))
 			s.stop()
 			side.mustBeCut()
 			other.mustBeCut()
@@ -685,7 +685,7 @@ func TestStop(t *testing.T) {
 			s.begin(b.Context())
 			s.mustStand()
 			side.pour(s.data(2 * held))
-			s.pass(s.seconds(1, 30))
+			s.Pass(s.seconds(1, 30))
 			s.stop()
 			side.mustBeCut()
 			other.mustBeCut()
@@ -698,7 +698,7 @@ func TestStop(t *testing.T) {
 			s := prepare(b, proxy.Limits{})
 			s.silence()
 			s.begin(b.Context())
-			s.pass(s.seconds(1, 30))
+			s.Pass(s.seconds(1, 30))
 			s.stop()
 			s.client.mustHearReset()
 			s.mustEnd(context.Canceled)
@@ -711,10 +711,10 @@ func TestStop(t *testing.T) {
 			s := prepare(b, proxy.Limits{})
 			s.late, s.stubborn = 10*time.Second, true
 			s.begin(b.Context())
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
 			s.Net.Note("dial does not listen to it")
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.mustStand()
 			s.client.mustBeCut()
 			s.upstream.mustBeCut()
@@ -828,7 +828,7 @@ func TestAnyNetwork(t *testing.T) {
 				return side.conn.CloseWrite()
 			})
 		}
-		s.pass(time.Minute)
+		s.Pass(time.Minute)
 		s.upstream.mustHear(strings.Join(up, ""))
 		s.client.mustHear(strings.Join(down, ""))
 		s.client.mustHearEnd()
@@ -1084,12 +1084,6 @@ func (s *session) side(first who) (side, other *side) {
 	return s.sides()[first], s.sides()[1-first]
 }
 
-// pass lets time pass, and everything happen that happens until then.
-func (s *session) pass(d time.Duration) {
-	<-time.After(d)
-	s.Wait()
-}
-
 // seconds draws a span, in whole seconds.
 func (s *session) seconds(lo, hi int) time.Duration {
 	return time.Duration(s.Between(lo, hi)) * time.Second
@@ -1175,9 +1169,9 @@ func (s *session) mustIdle() {
 	s.T().Helper()
 	s.Wait()
 	from, to := s.last+s.limits.Idle, max(s.last, s.ended)+2*s.limits.Idle
-	s.pass(from - time.Millisecond - s.Elapsed())
+	s.Pass(from - time.Millisecond - s.Elapsed())
 	s.mustGoOn()
-	s.pass(to - s.Elapsed())
+	s.Pass(to - s.Elapsed())
 	err := s.mustBeOver(fmt.Sprintf("ErrIdle after %v to %v", span(from), span(to)))
 	if !errors.Is(err, proxy.ErrIdle) {
 		s.Fatalf("%s\nreturned %s after %v\nwant     ErrIdle after %v to %v", s.title(), name(err), span(s.returned), span(from), span(to))

@@ -72,7 +72,7 @@ func TestStop(t *testing.T) {
 	t.Run("no client ever came", func(t *testing.T) {
 		bubble.Run(t, 3, func(b *bubble.B) {
 			s := start(b, grace, echo)
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
 			s.mustReturn(5*time.Second, nil)
 			s.mustRefuse()
@@ -84,7 +84,7 @@ func TestStop(t *testing.T) {
 			c := s.dial()
 			c.mustTalk("hello")
 			c.conn.Close()
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
 			s.mustReturn(5*time.Second, nil)
 		})
@@ -93,7 +93,7 @@ func TestStop(t *testing.T) {
 		bubble.Run(t, 3, func(b *bubble.B) {
 			s := start(b, grace, echo)
 			s.dial().mustTalk("hello")
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
 			s.mustRefuse()
 		})
@@ -147,14 +147,14 @@ func TestGrace(t *testing.T) {
 		bubble.Run(t, 4, func(b *bubble.B) {
 			s := start(b, grace, func(_ context.Context, conn net.Conn) { echoUntil(conn, "bye") })
 			first, second := s.dial(), s.dial()
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
 			first.mustTalk("will you let me finish?")
 			second.mustTalk("me too?")
-			s.pass(4 * time.Second)
+			s.Pass(4 * time.Second)
 			first.say("bye")
 			first.mustEnd(9*time.Second, "its handler has returned")
-			s.pass(6 * time.Second)
+			s.Pass(6 * time.Second)
 			second.mustTalk("I am nearly done")
 			second.say("bye")
 			second.mustEnd(15*time.Second, "its handler has returned")
@@ -165,9 +165,9 @@ func TestGrace(t *testing.T) {
 		bubble.Run(t, 4, func(b *bubble.B) {
 			s := start(b, grace, echo)
 			c := s.dial()
-			s.pass(2 * grace)
+			s.Pass(2 * grace)
 			s.stop()
-			s.pass(grace - time.Second)
+			s.Pass(grace - time.Second)
 			c.mustTalk("hello")
 			c.conn.Close()
 			s.mustReturn(3*grace-time.Second, nil)
@@ -181,12 +181,12 @@ func TestCut(t *testing.T) {
 		bubble.Run(t, 5, func(b *bubble.B) {
 			s := start(b, grace, func(_ context.Context, conn net.Conn) { echoUntil(conn, "bye") })
 			first, second, third := s.dial(), s.dial(), s.dial()
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
-			s.pass(10 * time.Second)
+			s.Pass(10 * time.Second)
 			second.say("bye")
 			second.mustEnd(15*time.Second, "its handler has returned")
-			s.pass(20 * time.Second)
+			s.Pass(20 * time.Second)
 			first.mustEnd(35*time.Second, "grace is over")
 			third.mustEnd(35*time.Second, "grace is over")
 			s.mustReturn(35*time.Second, serve.ErrCut)
@@ -210,7 +210,7 @@ func TestCut(t *testing.T) {
 			})
 			c := s.dial()
 			s.stop()
-			s.pass(grace)
+			s.Pass(grace)
 			c.mustEnd(grace, "grace is over")
 			s.mustReturn(33*time.Second, serve.ErrCut)
 		})
@@ -220,7 +220,7 @@ func TestCut(t *testing.T) {
 			s := start(b, 0, echo)
 			c := s.dial()
 			c.mustTalk("hello")
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
 			c.mustEnd(5*time.Second, "there is no grace")
 			s.mustReturn(5*time.Second, serve.ErrCut)
@@ -229,7 +229,7 @@ func TestCut(t *testing.T) {
 	t.Run("no grace, and nobody there", func(t *testing.T) {
 		bubble.Run(t, 5, func(b *bubble.B) {
 			s := start(b, 0, echo)
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
 			s.mustReturn(5*time.Second, nil)
 		})
@@ -268,7 +268,7 @@ func TestContext(t *testing.T) {
 				s.mark(5*time.Second, tt.why)
 				s.mark(35*time.Second, "grace is over")
 				s.dial()
-				s.pass(35 * time.Second)
+				s.Pass(35 * time.Second)
 				if value != "the caller's" {
 					s.Fatalf("ctx has the value %q. The handler's context has %v.\nWant the handler to see what ctx holds.", "the caller's", value)
 				}
@@ -293,7 +293,7 @@ func TestAcceptFails(t *testing.T) {
 		t.Run("once: "+errno.Error(), func(t *testing.T) {
 			bubble.Run(t, 7, func(b *bubble.B) {
 				s := start(b, grace, echo)
-				s.pass(5 * time.Second)
+				s.Pass(5 * time.Second)
 				s.ln.Fail(errno, 1)
 				c := s.dial()
 				s.mustRetry()
@@ -308,7 +308,7 @@ func TestAcceptFails(t *testing.T) {
 			old.mustTalk("hello")
 			s.exhaust()
 			c := s.dial()
-			s.pass(10 * time.Second)
+			s.Pass(10 * time.Second)
 			old.mustTalk("are you still there?")
 			switch calls, longest := s.accepts(); {
 			case calls > 250:
@@ -317,7 +317,7 @@ func TestAcceptFails(t *testing.T) {
 				s.Fatalf("Accept failed for 10s, and was called %d times, once after a pause of %v.\nWant none longer than a second: somebody waits to be let in.", calls, longest)
 			}
 			s.recover()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			c.mustTalk("hello")
 		})
 	})
@@ -325,10 +325,10 @@ func TestAcceptFails(t *testing.T) {
 		bubble.Run(t, 7, func(b *bubble.B) {
 			s := start(b, grace, echo)
 			s.exhaust()
-			s.pass(10 * time.Second)
+			s.Pass(10 * time.Second)
 			s.recover()
 			c := s.dial()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			c.mustTalk("hello")
 			s.ln.Fail(syscall.EMFILE, 1)
 			c = s.dial()
@@ -343,7 +343,7 @@ func TestStopInPause(t *testing.T) {
 	bubble.Run(t, 8, func(b *bubble.B) {
 		s := start(b, grace, echo)
 		s.exhaust()
-		s.pass(20*time.Second + 301*time.Millisecond) // no multiple of what pauses are made of
+		s.Pass(20*time.Second + 301*time.Millisecond) // no multiple of what pauses are made of
 		s.stop()
 		s.mustReturn(20*time.Second+301*time.Millisecond, nil)
 	})
@@ -354,7 +354,7 @@ func TestListenerClosed(t *testing.T) {
 	t.Run("nobody is there", func(t *testing.T) {
 		bubble.Run(t, 9, func(b *bubble.B) {
 			s := start(b, grace, echo)
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.closeListener()
 			s.mustReturn(5*time.Second, net.ErrClosed)
 		})
@@ -371,9 +371,9 @@ func TestListenerClosed(t *testing.T) {
 		bubble.Run(t, 9, func(b *bubble.B) {
 			s := start(b, grace, echo)
 			c := s.dial()
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.closeListener()
-			s.pass(10 * time.Second)
+			s.Pass(10 * time.Second)
 			c.mustTalk("hello")
 			c.conn.Close()
 			s.mustReturn(15*time.Second, net.ErrClosed)
@@ -383,9 +383,9 @@ func TestListenerClosed(t *testing.T) {
 		bubble.Run(t, 9, func(b *bubble.B) {
 			s := start(b, grace, echo)
 			c := s.dial()
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.closeListener()
-			s.pass(grace)
+			s.Pass(grace)
 			c.mustEnd(35*time.Second, "grace is over")
 			s.mustReturn(35*time.Second, net.ErrClosed, serve.ErrCut)
 		})
@@ -417,7 +417,7 @@ func TestPanic(t *testing.T) {
 				second.mustTalk("are you still there?")
 				third := s.dial()
 				third.mustTalk("and you?")
-				s.pass(5 * time.Second)
+				s.Pass(5 * time.Second)
 				s.stop()
 				second.say("bye")
 				third.say("bye")
@@ -442,7 +442,7 @@ func TestNothingLeft(t *testing.T) {
 				c := s.dial()
 				c.mustTalk("hello")
 				tt.end(s)
-				s.pass(5 * time.Second)
+				s.Pass(5 * time.Second)
 				c.conn.Close()
 				s.mustReturn(5*time.Second, nil, net.ErrClosed)
 				s.MustBeQuiet()
@@ -458,9 +458,9 @@ func TestAcceptFailsForGood(t *testing.T) {
 		s := start(b, grace, echo)
 		c := s.dial()
 		c.mustTalk("hello")
-		s.pass(5 * time.Second)
+		s.Pass(5 * time.Second)
 		s.ln.Fail(syscall.EINVAL, 1)
-		s.pass(5 * time.Second)
+		s.Pass(5 * time.Second)
 		if s.isOver() {
 			s.Fatalf("%s\nAccept failed at 5s: %v. %s\nThe handler of client 1 is still at work.\nWant it waited for, whatever ends Serve.", s.title(), syscall.EINVAL, s.state())
 		}
@@ -483,12 +483,12 @@ func TestSlowClose(t *testing.T) {
 		s.begin(b.Context())
 		c := s.dial()
 		c.mustTalk("hello")
-		s.pass(5 * time.Second)
+		s.Pass(5 * time.Second)
 		s.stop()
-		s.pass(time.Second)
+		s.Pass(time.Second)
 		s.Net.Note("the handler of client 1 will return; Close of its connection takes 2s")
 		c.say("bye")
-		s.pass(time.Second)
+		s.Pass(time.Second)
 		if s.isOver() {
 			s.Fatalf("%s\nClose of client 1's connection was called at 6s, and takes until 8s.\n%s\nWant it to return when the last connection is closed, not before.", s.title(), s.state())
 		}
@@ -565,14 +565,14 @@ func TestThousands(t *testing.T) {
 		for range clients {
 			conns = append(conns, s.oneOfMany())
 		}
-		s.pass(time.Second)
+		s.Pass(time.Second)
 		if n := number.Load(); n != clients {
 			s.Fatalf("%d of %d clients have had a handler", n, clients)
 		}
 		if n := inside.Load(); n != clients/3*2 {
 			s.Fatalf("%d handlers are at work, want %d of %d: the others returned at once", n, clients/3*2, clients)
 		}
-		s.pass(19 * time.Second)
+		s.Pass(19 * time.Second)
 		s.stop()
 		s.mustReturn(50*time.Second, serve.ErrCut)
 		if n := inside.Load(); n != 0 {
@@ -817,12 +817,6 @@ func (s *server) failed(err error) {
 	s.failing, s.failedAt = true, s.Elapsed()
 }
 
-// pass lets time pass, and everything happen that happens until then.
-func (s *server) pass(d time.Duration) {
-	<-time.After(d)
-	s.Wait()
-}
-
 // isOver says whether Serve is over: it returned, or panicked.
 func (s *server) isOver() bool {
 	s.Wait()
@@ -838,11 +832,11 @@ func (s *server) isOver() bool {
 func (s *server) mustReturn(at time.Duration, want ...error) {
 	s.T().Helper()
 	const longer = 10 * time.Minute
-	s.pass(max(0, at-s.Elapsed()))
+	s.Pass(max(0, at-s.Elapsed()))
 	var waiting string // at that moment
 	if !s.isOver() {
 		waiting = s.Waiting()
-		s.pass(longer)
+		s.Pass(longer)
 	}
 	if !s.isOver() {
 		s.Fatalf("%s\nhas not returned at %v\nwant %s at %v\n\nWho waited where at %[4]v:\n\n%[5]s", s.title(), s.Elapsed(), names(want), at, waiting)
@@ -859,12 +853,12 @@ func (s *server) mustRetry() {
 	const soon = 100 * time.Millisecond
 	s.Wait()
 	failed := s.Elapsed()
-	s.pass(soon)
+	s.Pass(soon)
 	if _, over := s.pause(); over {
 		return
 	}
 	by := s.Elapsed()
-	s.pass(time.Minute)
+	s.Pass(time.Minute)
 	text := fmt.Sprintf("%s\nAccept failed at %v, and was not called again by %v.\nWant the first pause to be %v at most", s.title(), failed, by, soon)
 	if yours, over := s.pause(); over {
 		s.Fatalf("%s: yours is %v.", text, yours)

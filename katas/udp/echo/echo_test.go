@@ -193,13 +193,13 @@ func TestWriteFails(t *testing.T) {
 				s.failWritesTo(ann, tt.err)
 				ann.say("can you hear me?")
 				bob.say("hello")
-				s.pass(time.Second)
+				s.Pass(time.Second)
 				s.mustServe()
 				bob.mustHear("ACK: hello")
 				ann.mustHear()
 				s.failWritesTo(nil, 0)
 				ann.say("and now?")
-				s.pass(time.Second)
+				s.Pass(time.Second)
 				ann.mustHearLast("ACK: and now?")
 			})
 		})
@@ -221,7 +221,7 @@ func TestReadFails(t *testing.T) {
 			bubble.Run(t, 8, func(b *bubble.B) {
 				s := start(b)
 				ann := s.client("Ann")
-				s.pass(5 * time.Second)
+				s.Pass(5 * time.Second)
 				s.failRead(tt.err)
 				s.Wait()
 				s.mustServe()
@@ -237,7 +237,7 @@ func TestReadFails(t *testing.T) {
 			ann := s.client("Ann")
 			s.exhaust()
 			ann.send("hello")
-			s.pass(10 * time.Second)
+			s.Pass(10 * time.Second)
 			s.mustServe()
 			if n := s.calls.Load(); n > 250 {
 				s.Fatalf("ReadFrom failed for 10s, and was called %d times.\nWant 250 at most: a pause after each failure.", n)
@@ -246,7 +246,7 @@ func TestReadFails(t *testing.T) {
 				s.Fatalf("ReadFrom failed for 10s, and was called %d times, once after a pause of %v.\nWant none longer than a second: messages wait.", s.calls.Load(), longest)
 			}
 			s.recover()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			ann.mustHear("ACK: hello")
 		})
 	})
@@ -256,10 +256,10 @@ func TestReadFails(t *testing.T) {
 			ann := s.client("Ann")
 			s.exhaust()
 			ann.send("hello")
-			s.pass(5 * time.Minute)
+			s.Pass(5 * time.Minute)
 			s.mustServe()
 			s.recover()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			ann.mustHear("ACK: hello")
 		})
 	})
@@ -268,10 +268,10 @@ func TestReadFails(t *testing.T) {
 			s := start(b)
 			ann := s.client("Ann")
 			s.exhaust()
-			s.pass(10 * time.Second)
+			s.Pass(10 * time.Second)
 			s.recover()
 			ann.send("hello")
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			ann.mustHear("ACK: hello")
 			s.failRead(syscall.ENOBUFS)
 			ann.say("and again")
@@ -289,7 +289,7 @@ func TestSocketClosed(t *testing.T) {
 			ann := s.client("Ann")
 			ann.say("hello")
 			ann.mustHear("ACK: hello")
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.closeSocket()
 			s.mustReturn(5*time.Second, net.ErrClosed)
 		})
@@ -309,7 +309,7 @@ func TestStop(t *testing.T) {
 	t.Run("nobody ever came", func(t *testing.T) {
 		bubble.Run(t, 10, func(b *bubble.B) {
 			s := start(b)
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
 			s.mustReturn(5*time.Second, nil)
 		})
@@ -320,7 +320,7 @@ func TestStop(t *testing.T) {
 			ann := s.client("Ann")
 			ann.say("hello")
 			ann.mustHear("ACK: hello")
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
 			s.mustReturn(5*time.Second, nil)
 		})
@@ -347,7 +347,7 @@ func TestStop(t *testing.T) {
 			const at = 20*time.Second + 301*time.Millisecond // no multiple of what pauses are made of
 			s := start(b)
 			s.exhaust()
-			s.pass(at)
+			s.Pass(at)
 			s.stop()
 			s.mustReturn(at, nil)
 		})
@@ -385,10 +385,10 @@ func TestNothingLeft(t *testing.T) {
 		bubble.Run(t, 11, func(b *bubble.B) {
 			s := start(b)
 			s.exhaust()
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.closing.Store(int64(time.Millisecond))
 			s.stop()
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			s.mustReturn(s.returned, nil)
 			if !s.wasClosed {
 				s.Fatalf("ctx was done, and Serve(ctx, pc) returned before pc was closed: a goroutine\nthat it started was still about to close it.\nWant pc closed when Serve returns.")
@@ -527,12 +527,6 @@ func (s *server) closeSocket() {
 	s.Wait()
 }
 
-// pass lets time pass, and everything happen that happens until then.
-func (s *server) pass(d time.Duration) {
-	<-time.After(d)
-	s.Wait()
-}
-
 // isOver says whether Serve is over: it returned, or panicked.
 func (s *server) isOver() bool {
 	s.Wait()
@@ -556,9 +550,9 @@ func (s *server) mustServe() {
 func (s *server) mustReturn(at time.Duration, want ...error) {
 	s.T().Helper()
 	const longer = 10 * time.Minute
-	s.pass(max(0, at-s.Elapsed()))
+	s.Pass(max(0, at-s.Elapsed()))
 	if !s.isOver() {
-		s.pass(longer)
+		s.Pass(longer)
 	}
 	if !s.isOver() {
 		s.Fatalf("Serve(ctx, pc) has not returned after %v\nwant %s after %v\n\n%s", s.Elapsed(), names(want), at, s.Waiting())
@@ -590,9 +584,9 @@ func (s *server) state() string {
 func (s *server) mustResume(c *client, before string) {
 	s.T().Helper()
 	failed := s.Elapsed()
-	s.pass(100 * time.Millisecond)
+	s.Pass(100 * time.Millisecond)
 	if _, ok := c.hasHeardAt(); !ok {
-		s.pass(10 * time.Second)
+		s.Pass(10 * time.Second)
 	}
 	switch at, ok := c.hasHeardAt(); {
 	case s.isOver():

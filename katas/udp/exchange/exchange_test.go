@@ -46,7 +46,7 @@ func TestExchange(t *testing.T) {
 				s := serve(b, func(q *query) { q.answer(tt.answer) })
 				c := s.ask(b.Context(), s.socket(), tt.question, second)
 				c.mustAnswer(tt.answer, 0)
-				s.pass(time.Minute)
+				s.Pass(time.Minute)
 				c.mustTry(0)
 				if msg := s.heard[0].msg; len(msg) < 2 || string(msg[2:]) != tt.question {
 					b.Fatalf("%s\nthe server received\n%s\nwant an id of two bytes, and %q behind it", c.title, wire.Bytes(msg).Dump(), tt.question)
@@ -105,10 +105,10 @@ func TestSchedule(t *testing.T) {
 				s := serve(b, answers(len(tt.want), "noon", 100*time.Millisecond))
 				c := s.ask(b.Context(), s.socket(), "time?", tt.schedule)
 				last := tt.want[len(tt.want)-1]
-				s.pass(last + 200*time.Millisecond)
+				s.Pass(last + 200*time.Millisecond)
 				c.mustTry(tt.want...)
 				c.mustAnswer("noon", last+100*time.Millisecond)
-				s.pass(time.Hour)
+				s.Pass(time.Hour)
 				c.mustTry(tt.want...)
 			})
 		})
@@ -118,7 +118,7 @@ func TestSchedule(t *testing.T) {
 			schedule := exchange.Schedule{First: s, Max: 2 * s}
 			s := serve(b, answers(100, "noon", 0))
 			c := s.ask(b.Context(), s.socket(), "time?", schedule)
-			s.pass(198 * time.Second)
+			s.Pass(198 * time.Second)
 			if n := len(c.tries()); n != 100 {
 				b.Fatalf("%s\ntried %d times in 198s\nwant 100: after 0s, after 1s, and then every two seconds", c.title, n)
 			}
@@ -129,7 +129,7 @@ func TestSchedule(t *testing.T) {
 		bubble.Run(t, 3, func(b *bubble.B) {
 			s := serve(b, answers(1, "noon", time.Minute))
 			c := s.ask(b.Context(), s.socket(), "time?", exchange.Schedule{Max: time.Second})
-			s.pass(2 * time.Minute)
+			s.Pass(2 * time.Minute)
 			c.mustTry(0)
 			c.mustAnswer("noon", time.Minute)
 		})
@@ -156,7 +156,7 @@ func TestDeadline(t *testing.T) {
 				s := serve(b, silent)
 				c := s.ask(ctx, s.socket(), "time?", tt.schedule)
 				c.mustFail(context.DeadlineExceeded, tt.limit)
-				s.pass(time.Minute)
+				s.Pass(time.Minute)
 				c.mustTry(tt.want...)
 			})
 		})
@@ -186,7 +186,7 @@ func TestDeadline(t *testing.T) {
 			ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
 			defer cancel()
 			s := serve(b, answers(1, "noon", 0))
-			s.pass(6 * time.Second)
+			s.Pass(6 * time.Second)
 			c := s.ask(ctx, s.socket(), "time?", second)
 			c.mustFail(context.DeadlineExceeded, 0)
 			c.mustTry()
@@ -366,7 +366,7 @@ func TestNoAnswer(t *testing.T) {
 			})
 			first := s.ask(b.Context(), s.socketAt("127.0.0.1:4053"), "one", second)
 			first.mustAnswer("an answer to one", 0)
-			s.pass(time.Minute)
+			s.Pass(time.Minute)
 			first.conn.Close()
 			c := s.ask(b.Context(), s.socketAt("127.0.0.1:4053"), "two", second)
 			if !c.sameIDs(first.conn.ids()...) {
@@ -717,7 +717,7 @@ func TestBorrowed(t *testing.T) {
 				c.s.leave()
 				b.MustBeQuiet()
 				c.mustBeFree("Then")
-				c.s.pass(time.Hour)
+				c.s.Pass(time.Hour)
 				c.cancel()
 				c.mustBeFree("An hour later, its context was cancelled. Then")
 			})
@@ -1225,12 +1225,6 @@ func (s *server) askOver(ctx context.Context, given net.PacketConn, conn *socket
 		return c.err
 	})
 	return c
-}
-
-// pass lets time pass.
-func (s *server) pass(d time.Duration) {
-	<-time.After(d)
-	s.Wait()
 }
 
 // mustNotFlood ends a call that has asked a hundred times at one instant: it

@@ -1296,9 +1296,11 @@ func (c *call) mustSend(n int) {
 	c.T().Helper()
 	for i := range n {
 		beforeNext := time.Duration(i+1)*c.config.Interval - 1
-		select {
-		case <-c.done:
-		case <-time.After(c.began + beforeNext - c.Elapsed()):
+		if left := c.began + beforeNext - c.Elapsed(); left > 0 {
+			select {
+			case <-c.done:
+			case <-time.After(left):
+			}
 		}
 		c.Wait()
 		c.mustBeOnTime(n)

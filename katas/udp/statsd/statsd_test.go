@@ -436,7 +436,7 @@ func TestSchedule(t *testing.T) {
 			name := s.d.Word()
 			for range 3 {
 				for range 9 {
-					s.pass(s.config.Every / 10)
+					s.Pass(s.config.Every / 10)
 					s.send(name + ":1|c")
 				}
 				s.mustFlush(want{counters: values{name: 9}})
@@ -459,17 +459,17 @@ func TestSchedule(t *testing.T) {
 			name := s.d.Word()
 			s.slow(s.config.Every * 5 / 2)
 			s.begin(s.ctx)
-			s.pass(s.config.Every)
+			s.Pass(s.config.Every)
 			s.log("a flush is due")
 			s.log("from now on, six times a hundred datagrams with %s", quote(name+":1|c"))
 			for range 6 {
-				s.pass(s.config.Every / 4)
+				s.Pass(s.config.Every / 4)
 				for range 100 {
 					s.conn.Write([]byte(name + ":1|c"))
 				}
 			}
 			s.slow(0)
-			s.pass(2 * s.config.Every)
+			s.Pass(2 * s.config.Every)
 			total, all := 0.0, s.take()
 			for _, f := range all {
 				total += f.Counters[statsd.Series{Name: name}]
@@ -500,7 +500,7 @@ func TestSnapshot(t *testing.T) {
 		s.send(fmt.Sprintf("%[1]s:1|c\n%[1]s:2|g\n%[1]s:3|ms\n%[1]s:4|s", name))
 		kept := s.mustFlush(first)
 		s.send(fmt.Sprintf("%[1]s:10|c\n%[1]s:20|g\n%[1]s:30|ms\n%[1]s:40|s", name))
-		s.pass(0)
+		s.Pass(0)
 		if diff := s.difference(kept.Snapshot, first); diff != "" {
 			s.Fatalf("%s\n\nThe Snapshot that flush was given at %v has changed since:\n%s", s.dialogue(), kept.at, diff)
 		}
@@ -532,11 +532,11 @@ func TestEnd(t *testing.T) {
 				s.send(name + ":1|c\n" + name + ":5|g")
 				s.mustFlush(want{counters: values{name: 1}, gauges: values{name: 5}})
 				s.send(name + ":2|c\n" + name + ":3|ms|@0")
-				s.pass(s.config.Every / 2)
+				s.Pass(s.config.Every / 2)
 				tt.end(s)
 				s.mustReturn(tt.err)
 				s.mustHave(s.Elapsed(), want{counters: values{name: 2}, gauges: values{name: 5}, malformed: 1})
-				s.pass(3 * s.config.Every)
+				s.Pass(3 * s.config.Every)
 				s.mustHaveNone()
 			})
 		})
@@ -551,13 +551,13 @@ func TestEnd(t *testing.T) {
 			s.take()
 			s.send(name + ":1|c")
 			s.stop()
-			s.pass(0)
+			s.Pass(0)
 			if s.serve.Returned() {
 				s.Fatalf("%s\n\nServe has returned, and flush goes on.", s.dialogue())
 			}
-			s.pass(s.takes)
+			s.Pass(s.takes)
 			at := s.Elapsed()
-			s.pass(s.takes)
+			s.Pass(s.takes)
 			s.mustReturn(nil)
 			s.mustHave(at, want{counters: values{name: 1}})
 		})
@@ -585,7 +585,7 @@ func TestClient(t *testing.T) {
 		}
 		for i, m := range all {
 			c.send(m)
-			c.pass(100 * time.Millisecond)
+			c.Pass(100 * time.Millisecond)
 			c.mustHaveSent(all[:i+1]...)
 		}
 		c.mustHaveDropped(0)
@@ -603,7 +603,7 @@ func TestBurst(t *testing.T) {
 			all = append(all, m)
 		}
 		c.sendAll(all)
-		c.pass(100 * time.Millisecond)
+		c.Pass(100 * time.Millisecond)
 		if got := c.received(); len(got) != len(all) {
 			c.Fatalf("%s\n\nBy now, at %v, %s sent, want all %d.\n%s", c.dialogue(), c.Elapsed(), are(len(got), "metric"), len(all), c.state())
 		}
@@ -630,7 +630,7 @@ func TestClientDrops(t *testing.T) {
 				c.log("a line of %d bytes:", len(line))
 			}
 			c.send(m)
-			c.pass(100 * time.Millisecond)
+			c.Pass(100 * time.Millisecond)
 		}
 		c.mustHaveSent(before, fits, after)
 		c.mustHaveDropped(3)
@@ -645,7 +645,7 @@ func TestNeverWaits(t *testing.T) {
 		first := c.hit()
 		c.hold()
 		c.send(first)
-		c.pass(100 * time.Millisecond)
+		c.Pass(100 * time.Millisecond)
 		var waiting []statsd.Metric
 		for range c.limits.Queue + more {
 			waiting = append(waiting, c.hit())
@@ -653,7 +653,7 @@ func TestNeverWaits(t *testing.T) {
 		c.sendAll(waiting)
 		c.mustHaveDropped(more)
 		c.letGo()
-		c.pass(time.Second)
+		c.Pass(time.Second)
 		c.mustHaveDropped(more)
 		got := c.received()
 		if n := c.limits.Queue + 1; len(got) != n || !inOrder(got, append([]statsd.Metric{first}, waiting...)) {
@@ -661,7 +661,7 @@ func TestNeverWaits(t *testing.T) {
 		}
 		again := c.hit()
 		c.send(again)
-		c.pass(100 * time.Millisecond)
+		c.Pass(100 * time.Millisecond)
 		if got := c.received(); got[len(got)-1] != again {
 			c.Fatalf("%s\n\nWant %s to be sent: there is room again.\n%s", c.dialogue(), again.Name, c.state())
 		}
@@ -685,11 +685,11 @@ func TestQueue(t *testing.T) {
 		}
 		c.hold()
 		c.send(first)
-		c.pass(100 * time.Millisecond)
+		c.Pass(100 * time.Millisecond)
 		c.sendAll(waiting)
 		c.mustHaveDropped(0)
 		c.letOneGo()
-		c.pass(100 * time.Millisecond)
+		c.Pass(100 * time.Millisecond)
 		inWrite := c.link.inWrite()
 		if inWrite == 0 {
 			c.Fatalf("%s\n\nWant a second Write now: %d metrics wait.\n%s", c.dialogue(), c.limits.Queue, c.state())
@@ -702,7 +702,7 @@ func TestQueue(t *testing.T) {
 		}
 		kept := 1 + len(waiting) + len(more) - c.client.Dropped()
 		c.letGo()
-		c.pass(time.Second)
+		c.Pass(time.Second)
 		if got := c.received(); len(got) != kept || !inOrder(got, slices.Concat([]statsd.Metric{first}, waiting, more)) {
 			c.Fatalf("%s\n\n%s sent, want %d, in the order of sending.\n%s", c.dialogue(), are(len(got), "metric"), kept, c.state())
 		}
@@ -731,7 +731,7 @@ func TestManySenders(t *testing.T) {
 			call.Wait()
 		}
 		c.log("%d goroutines, Send %d times each", many, each)
-		c.pass(time.Second)
+		c.Pass(time.Second)
 		got := c.received()
 		for _, m := range got {
 			if left[m.Name]--; left[m.Name] < 0 {
@@ -750,12 +750,12 @@ func TestSendWhileClosing(t *testing.T) {
 		c := newClient(b)
 		c.hold()
 		c.send(c.hit())
-		c.pass(100 * time.Millisecond)
+		c.Pass(100 * time.Millisecond)
 		closing := c.close()
-		c.pass(10 * time.Millisecond)
+		c.Pass(10 * time.Millisecond)
 		c.send(c.hit())
 		c.letGo()
-		c.pass(time.Second)
+		c.Pass(time.Second)
 		if !closing.Returned() {
 			c.closed = false // the end of the test sees to it
 		}
@@ -773,12 +773,12 @@ func TestDatagrams(t *testing.T) {
 				all = append(all, c.hit())
 				c.send(all[len(all)-1])
 				if i == 0 {
-					c.pass(100 * time.Millisecond)
+					c.Pass(100 * time.Millisecond)
 				}
 			}
 			before := len(c.link.datagrams())
 			c.letGo()
-			c.pass(time.Second)
+			c.Pass(time.Second)
 			c.mustBeFull(c.link.datagrams()[before:])
 			c.mustHaveSent(all...)
 		}
@@ -792,25 +792,25 @@ func TestWriteFails(t *testing.T) {
 		c := newClient(b)
 		first, n := c.hit(), c.d.Between(2, c.limits.Queue)
 		c.send(first)
-		c.pass(100 * time.Millisecond)
+		c.Pass(100 * time.Millisecond)
 		c.fail(syscall.ENOBUFS)
 		c.send(c.hit())
-		c.pass(100 * time.Millisecond)
+		c.Pass(100 * time.Millisecond)
 		c.mustHaveDropped(1)
 		c.hold()
 		for i := range n {
 			c.send(c.hit())
 			if i == 0 {
-				c.pass(100 * time.Millisecond)
+				c.Pass(100 * time.Millisecond)
 			}
 		}
 		c.letGo()
-		c.pass(time.Second)
+		c.Pass(time.Second)
 		c.mustHaveDropped(1 + n)
 		c.fail(nil)
 		last := c.hit()
 		c.send(last)
-		c.pass(100 * time.Millisecond)
+		c.Pass(100 * time.Millisecond)
 		c.mustHaveSent(first, last)
 		c.mustHaveDropped(1 + n)
 	})
@@ -824,15 +824,15 @@ func TestServerAway(t *testing.T) {
 		c.log("the server is gone")
 		for range 3 {
 			c.send(c.hit())
-			c.pass(100 * time.Millisecond)
+			c.Pass(100 * time.Millisecond)
 		}
 		server := c.listen()
 		c.log("the server is there again")
 		c.send(c.hit()) // its Write may still be told of the one before
-		c.pass(100 * time.Millisecond)
+		c.Pass(100 * time.Millisecond)
 		last := c.hit()
 		c.send(last)
-		c.pass(100 * time.Millisecond)
+		c.Pass(100 * time.Millisecond)
 		server.SetReadDeadline(time.Now().Add(time.Second))
 		buf := make([]byte, 1<<16)
 		for {
@@ -855,13 +855,13 @@ func TestClose(t *testing.T) {
 			all := []statsd.Metric{c.hit()}
 			c.hold()
 			c.send(all[0])
-			c.pass(100 * time.Millisecond)
+			c.Pass(100 * time.Millisecond)
 			for range c.limits.Queue {
 				all = append(all, c.hit())
 				c.send(all[len(all)-1])
 			}
 			closing := c.close()
-			c.pass(500 * time.Millisecond)
+			c.Pass(500 * time.Millisecond)
 			c.letGo()
 			c.mustBeClosed(closing, nil)
 			c.mustHaveSent(all...)
@@ -875,11 +875,11 @@ func TestClose(t *testing.T) {
 			for i := range c.limits.Queue {
 				c.send(c.hit())
 				if i == 0 {
-					c.pass(100 * time.Millisecond)
+					c.Pass(100 * time.Millisecond)
 				}
 			}
 			closing := c.close()
-			c.pass(time.Second)
+			c.Pass(time.Second)
 			c.mustBeClosed(closing, nil)
 			c.mustHaveDropped(c.limits.Queue)
 		})
@@ -889,7 +889,7 @@ func TestClose(t *testing.T) {
 			c := newClient(b)
 			m := c.hit()
 			c.send(m)
-			c.pass(100 * time.Millisecond)
+			c.Pass(100 * time.Millisecond)
 			c.log("from now on, the connection's Close returns %v", syscall.EIO)
 			c.link.closing = syscall.EIO
 			c.mustBeClosed(c.close(), syscall.EIO)
@@ -901,10 +901,10 @@ func TestClose(t *testing.T) {
 			c := newClient(b)
 			m := c.hit()
 			c.send(m)
-			c.pass(100 * time.Millisecond)
+			c.Pass(100 * time.Millisecond)
 			c.mustBeClosed(c.close(), nil)
 			c.send(c.hit())
-			c.pass(time.Second)
+			c.Pass(time.Second)
 			c.mustHaveSent(m)
 			c.mustHaveDropped(1)
 			c.MustBeQuiet()
@@ -984,12 +984,6 @@ type story struct {
 
 func (s *story) log(format string, args ...any) {
 	s.lines = append(s.lines, fmt.Sprintf("%8v  %s", s.Elapsed(), fmt.Sprintf(format, args...)))
-}
-
-// pass lets time pass, and waits until all has happened that can.
-func (s *story) pass(d time.Duration) {
-	<-time.After(d)
-	s.Wait()
 }
 
 // waits is who waits where.
@@ -1127,7 +1121,7 @@ func (s *server) take() []flushed {
 
 // nextFlush lets time pass until the next flush is due.
 func (s *server) nextFlush() {
-	s.pass(s.config.Every - s.Elapsed()%s.config.Every)
+	s.Pass(s.config.Every - s.Elapsed()%s.config.Every)
 	s.log("a flush is due")
 }
 
@@ -1392,7 +1386,7 @@ func (c *client) close() *bubble.Call {
 // allows for a Client that lets metrics gather for up to 100 ms.
 func (c *client) mustBeClosed(call *bubble.Call, want error) {
 	c.T().Helper()
-	if c.pass(100 * time.Millisecond); !call.Returned() {
+	if c.Pass(100 * time.Millisecond); !call.Returned() {
 		c.Fatalf("%s\n\nAt %v, Close should have returned.\n%s", c.dialogue(), c.Elapsed(), c.state())
 	}
 	if err := call.Wait(); !errors.Is(err, want) {

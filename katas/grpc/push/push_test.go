@@ -48,8 +48,8 @@ func TestSummary(t *testing.T) {
 			answer(3, 4, summary("cpu", 4, 1, 8, 15))},
 		{"all below zero", batches(batch("frost", -3, "frost", -1.5)),
 			answer(1, 2, summary("frost", 2, -3, -1.5, -4.5))},
-		{"several names, byte by byte", batches(batch("mem", 3, "cpu", 1), batch("Cpu", 7, "é", 2), batch("mem", 5, "cpu10", 1, "cpu2", 0)),
-			answer(3, 7, summary("Cpu", 1, 7, 7, 7), summary("cpu", 1, 1, 1, 1), summary("cpu10", 1, 1, 1, 1),
+		{"several names, byte by byte", batches(batch("mem", 3, "cpu", 1), batch("Cpu", 7, "é", 2), batch("mem", 5, "cpu10", 1, "cpu2", 0, "Zone", 6)),
+			answer(3, 8, summary("Cpu", 1, 7, 7, 7), summary("Zone", 1, 6, 6, 6), summary("cpu", 1, 1, 1, 1), summary("cpu10", 1, 1, 1, 1),
 				summary("cpu2", 1, 0, 0, 0), summary("mem", 2, 3, 5, 8), summary("é", 1, 2, 2, 2))},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
@@ -116,9 +116,10 @@ func TestStore(t *testing.T) {
 			ann.mustSend(batch("cpu", 1))
 			<-time.After(time.Hour)
 			s.mustHaveStoredNothing("ann has sent two batches an hour ago, and her half is not closed")
-			ann.mustSend(batch("app", 2))
+			app := &metricsv1.Sample{Name: "app", Value: 2, Time: &timestamppb.Timestamp{Seconds: 1, Nanos: 999_999_999}}
+			ann.mustSend([]*metricsv1.Sample{app})
 			ann.mustGet(answer(3, 4, summary("app", 1, 2, 2, 2), summary("cpu", 2, 1, 3, 4), summary("mem", 1, 1, 1, 1)))
-			s.mustHaveStored(batch("cpu", 3, "mem", 1, "cpu", 1, "app", 2))
+			s.mustHaveStored(append(batch("cpu", 3, "mem", 1, "cpu", 1), app))
 		})
 	})
 	t.Run("two streams", func(t *testing.T) {
@@ -131,6 +132,38 @@ func TestStore(t *testing.T) {
 			bob.mustAnswer()
 			ann.mustAnswer()
 			s.mustHaveStored(batch("cpu", 2), batch("cpu", 1, "mem", 4, "cpu", 3))
+		})
+	})
+	for _, err := range []error{status.Error(codes.Unavailable, "not now"), errors.New("disk is full")} {
+		t.Run("once, though it fails: "+err.Error(), func(t *testing.T) {
+			bubble.Run(t, 4, func(b *bubble.B) {
+				s := start(b)
+				s.onStore = func(context.Context) error { return err }
+				s.about = fmt.Sprintf("Store fails: it returns %q.", err)
+				ann := s.begin("ann")
+				ann.mustSend(batch("cpu", 1))
+				ann.finish()
+				s.mustHaveStored(batch("cpu", 1))
+			})
+		})
+	}
+	t.Run("it keeps them", func(t *testing.T) {
+		bubble.Run(t, 4, func(b *bubble.B) {
+			s := start(b)
+			var kept [][]*metricsv1.Sample
+			s.s.Store = func(_ context.Context, samples []*metricsv1.Sample) error {
+				kept = append(kept, samples)
+				return nil
+			}
+			for i := range 3 {
+				ann := s.begin("ann")
+				ann.mustSend(batch("cpu", i, "mem", 4))
+				ann.mustAnswer()
+			}
+			b.Wait()
+			if want := batches(batch("cpu", 0, "mem", 4), batch("cpu", 1, "mem", 4), batch("cpu", 2, "mem", 4)); !slices.EqualFunc(kept, want, sameSamples) {
+				b.Errorf("Store was called for three streams, and kept the slices that it was given.\nAfter the last summary they hold, a line each,\n%s\nWant them as Store had them, not used for anything else:\n%s", show(kept), show(want))
+			}
 		})
 	})
 	t.Run("the summary comes after it", func(t *testing.T) {
@@ -156,8 +189,10 @@ func TestStore(t *testing.T) {
 	t.Run("its context", func(t *testing.T) {
 		bubble.Run(t, 4, func(b *bubble.B) {
 			s := start(b)
-			done := false
+			done, client, limited := false, "", false
 			s.onStore = func(ctx context.Context) error {
+				client = caller(ctx)
+				_, limited = ctx.Deadline()
 				select {
 				case <-ctx.Done():
 					done = true
@@ -173,6 +208,9 @@ func TestStore(t *testing.T) {
 			b.Wait()
 			if !done {
 				b.Errorf("The client has cancelled its call while Store was at work, and the context that\nStore was called with is not done. Want that of the stream.")
+			}
+			if client != "ann" || limited {
+				b.Errorf("The client sends the metadata client=ann, and sets no deadline. In the context that Store\nwas called with: client=%s, a deadline: %t. Want that of the stream.", client, limited)
 			}
 			<-time.After(2 * time.Hour)
 		})
@@ -191,19 +229,29 @@ func TestStore(t *testing.T) {
 
 // Store returns an error (grpc/grpc-go#5155).
 func TestStoreFails(t *testing.T) {
-	t.Run("with a status", func(t *testing.T) {
-		bubble.Run(t, 5, func(b *bubble.B) {
-			s := start(b)
-			s.onStore = func(context.Context) error { return status.Error(codes.AlreadyExists, "these are there already") }
-			s.about = `Store returns the status AlreadyExists "these are there already".`
-			ann := s.begin("ann")
-			ann.mustSend(batch("cpu", 1))
-			ann.mustFail(codes.AlreadyExists)
-			if words := status.Convert(ann.finish()).Message(); !strings.Contains(words, "these are there already") {
-				b.Errorf("%s\nThe client got %s.\nWant those words.", s.about, grpctest.Status(ann.finish()))
-			}
+	for _, tt := range []struct {
+		why string
+		err error
+	}{
+		{"with a status", status.Error(codes.AlreadyExists, "these are there already")},
+		{"with a status that has details", refuse("samples[1].value")},
+		{"with a status, wrapped", fmt.Errorf("insert: %w", refuse("samples[1].value"))},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 5, func(b *bubble.B) {
+				s := start(b)
+				s.onStore = func(context.Context) error { return tt.err }
+				s.about = fmt.Sprintf("Store returns an error %s:\n  %s", tt.why, grpctest.Status(tt.err))
+				ann := s.begin("ann")
+				ann.mustSend(batch("cpu", 1))
+				ann.mustFail(status.Code(tt.err))
+				var want interface{ GRPCStatus() *status.Status }
+				if errors.As(tt.err, &want); !sameStatus(ann.finish(), want.GRPCStatus()) {
+					b.Errorf("%s\nThe client got\n  %s\nWant its code, its words and its details.", s.about, grpctest.Status(ann.finish()))
+				}
+			})
 		})
-	})
+	}
 	t.Run("without one", func(t *testing.T) {
 		bubble.Run(t, 5, func(b *bubble.B) {
 			s := start(b)
@@ -237,20 +285,20 @@ func TestStoreFails(t *testing.T) {
 			})
 		})
 	}
-	for _, wrap := range []bool{false, true} {
-		why := "the call's deadline comes"
-		if wrap {
-			why += ", wrapped"
-		}
-		t.Run(why, func(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		fail func(error) error
+	}{
+		{"its context's error", func(err error) error { return err }},
+		{"its context's error, wrapped", func(err error) error { return fmt.Errorf("insert: %w", err) }},
+		{"an error that has nothing of its context's", func(error) error { return errors.New("insert: interrupted") }},
+	} {
+		t.Run("the call's deadline comes: "+tt.why, func(t *testing.T) {
 			bubble.Run(t, 5, func(b *bubble.B) {
 				s := start(b)
 				s.onStore = func(ctx context.Context) error {
 					<-ctx.Done()
-					if wrap {
-						return fmt.Errorf("insert: %w", ctx.Err())
-					}
-					return ctx.Err()
+					return tt.fail(ctx.Err())
 				}
 				ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
 				defer cancel()
@@ -258,14 +306,15 @@ func TestStoreFails(t *testing.T) {
 				ann.mustSend(batch("cpu", 1))
 				ann.stream.CloseSend()
 				<-time.After(time.Minute)
-				s.mustHaveEnded("ann", "ann's deadline has come while Store was at work; Store returns its context's error", codes.DeadlineExceeded, codes.Canceled)
+				s.mustHaveEnded("ann", "ann's deadline has come while Store was at work; Store returns "+tt.why, codes.DeadlineExceeded, codes.Canceled)
 			})
 		})
 	}
 }
 
-// farFuture is the first second of the year 10000, which protobuf does not have.
-const farFuture = 253402300800
+// The first seconds of the years 10000, which protobuf does not have, and 1, which
+// it begins with.
+const farFuture, farPast = 253402300800, -62135596800
 
 // Samples that are bad, and some that look so (gRPC, status codes).
 func TestBadSample(t *testing.T) {
@@ -281,6 +330,7 @@ func TestBadSample(t *testing.T) {
 		{"nanoseconds below zero", &metricsv1.Sample{Name: "cpu", Time: &timestamppb.Timestamp{Seconds: 1, Nanos: -1}}},
 		{"a second of nanoseconds", &metricsv1.Sample{Name: "cpu", Time: &timestamppb.Timestamp{Nanos: 1e9}}},
 		{"year 10000", &metricsv1.Sample{Name: "cpu", Time: &timestamppb.Timestamp{Seconds: farFuture}}},
+		{"year 0", &metricsv1.Sample{Name: "cpu", Time: &timestamppb.Timestamp{Seconds: farPast - 1, Nanos: 999_999_999}}},
 		{"nothing at all", &metricsv1.Sample{}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
@@ -299,7 +349,7 @@ func TestBadSample(t *testing.T) {
 			ann.mustSend([]*metricsv1.Sample{
 				{Name: "zero", Time: &timestamppb.Timestamp{}},
 				{Name: " ", Value: math.MaxFloat64, Time: &timestamppb.Timestamp{Seconds: farFuture - 1, Nanos: 999_999_999}},
-				{Name: "least", Value: math.SmallestNonzeroFloat64, Time: timestamppb.New(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC))},
+				{Name: "least", Value: math.SmallestNonzeroFloat64, Time: &timestamppb.Timestamp{Seconds: farPast}},
 			})
 			ann.mustGet(answer(1, 3, summary(" ", 1, math.MaxFloat64, math.MaxFloat64, math.MaxFloat64),
 				summary("least", 1, math.SmallestNonzeroFloat64, math.SmallestNonzeroFloat64, math.SmallestNonzeroFloat64),
@@ -310,6 +360,10 @@ func TestBadSample(t *testing.T) {
 
 // Which fields are bad, and in which batch (google.rpc.BadRequest).
 func TestWhere(t *testing.T) {
+	var thirty []string
+	for i := range 10 {
+		thirty = append(thirty, fmt.Sprintf("samples[%d].name", i), fmt.Sprintf("samples[%d].time", i), fmt.Sprintf("samples[%d].value", i))
+	}
 	for _, tt := range []struct {
 		why    string
 		good   int // batches before it, of two samples each
@@ -325,6 +379,7 @@ func TestWhere(t *testing.T) {
 		{"all of one sample", 1, []*metricsv1.Sample{{Value: math.NaN()}}, []string{"samples[0].name", "samples[0].time", "samples[0].value"}, 0},
 		{"several samples", 12, append(append([]*metricsv1.Sample{{Name: "cpu"}}, batch("cpu", 1)...), &metricsv1.Sample{Name: "cpu", Value: math.NaN(), Time: noon()}, &metricsv1.Sample{Time: noon()}),
 			[]string{"samples[0].time", "samples[2].value", "samples[3].name"}, 0},
+		{"all of ten samples", 0, slices.Repeat([]*metricsv1.Sample{{Value: math.NaN()}}, 10), thirty, 0},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 7, func(b *bubble.B) {
@@ -354,10 +409,14 @@ func TestLimits(t *testing.T) {
 		{"a batch", 3, 100, 10, batches(many(3, 1), many(3, 1)), many(4, 1)},
 		{"a batch that is far too large", 3, 1000, 10, batches(many(3, 1)), many(500, 1)},
 		{"the first batch", 3, 100, 10, nil, many(4, 1)},
-		{"a stream", 10, 25, 10, batches(many(10, 1), many(10, 1), many(5, 1)), many(1, 1)},
+		{"a stream", 10, 25, 10, batches(many(10, 1), many(10, 1), many(5, 1), nil), many(1, 1)},
 		{"a stream, in the middle of a batch", 10, 25, 10, batches(many(10, 1), many(10, 1)), many(6, 1)},
 		{"names in several batches", 10, 100, 3, batches(batch("a", 1, "b", 1, "a", 2), batch("c", 1, "b", 3)), batch("a", 1, "d", 1)},
 		{"names in one batch", 10, 100, 3, nil, many(4, 4)},
+		{"no samples in a batch", 0, 100, 10, batches(nil), many(1, 1)},
+		{"no samples in a stream", 10, 0, 10, batches(nil), many(1, 1)},
+		{"no names", 10, 100, 0, batches(nil), many(1, 1)},
+		{"none is set", 0, 0, 0, batches(nil), many(1, 1)},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			limited := func(b *bubble.B) *server {
@@ -387,16 +446,6 @@ func TestLimits(t *testing.T) {
 			})
 		})
 	}
-	t.Run("none is set", func(t *testing.T) {
-		bubble.Run(t, 8, func(b *bubble.B) {
-			s := start(b)
-			s.s.MaxBatch, s.s.MaxStream, s.s.MaxNames = 0, 0, 0
-			s.about = "The limits of the Server are all 0."
-			ann := s.begin("ann")
-			ann.send(batch("cpu", 1))
-			ann.mustBeRefused(codes.ResourceExhausted, "The last batch is more than the limits allow")
-		})
-	})
 }
 
 // Streams that end without a half-close (gRPC, cancellation).
@@ -412,18 +461,23 @@ func TestBrokenOff(t *testing.T) {
 			s.mustHaveStoredNothing("ann has cancelled her call, without a half-close")
 		})
 	})
-	t.Run("the client's deadline comes", func(t *testing.T) {
-		bubble.Run(t, 9, func(b *bubble.B) {
-			s := start(b)
-			ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
-			defer cancel()
-			ann := s.beginWith(ctx, "ann")
-			ann.mustSend(batch("cpu", 1))
-			<-time.After(time.Minute)
-			s.mustHaveEnded("ann", "ann's deadline has come", codes.DeadlineExceeded, codes.Canceled)
-			s.mustHaveStoredNothing("ann's deadline has come, without a half-close")
+	for i, why := range []string{"the client's deadline comes", "the client's deadline comes, and its cable is cut"} {
+		t.Run(why, func(t *testing.T) {
+			bubble.Run(t, 9, func(b *bubble.B) {
+				s := start(b)
+				ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
+				defer cancel()
+				ann := s.beginWith(ctx, "ann")
+				ann.mustSend(batch("cpu", 1))
+				if i == 1 { // nobody tells the server: it has the time itself
+					s.link.Cut()
+				}
+				<-time.After(time.Minute)
+				s.mustHaveEnded("ann", "ann's deadline has come", codes.DeadlineExceeded, codes.Canceled)
+				s.mustHaveStoredNothing("ann's deadline has come, without a half-close")
+			})
 		})
-	})
+	}
 	t.Run("the client closes its connection", func(t *testing.T) {
 		bubble.Run(t, 9, func(b *bubble.B) {
 			s := start(b)
@@ -488,12 +542,17 @@ func TestPush(t *testing.T) {
 	}{
 		{"no batch", nil},
 		{"empty batches", batches(nil, []*metricsv1.Sample{}, batch("cpu", 1), nil)},
+		{"a long batch, as it is", batches(append([]*metricsv1.Sample{{Name: "mem", Value: math.NaN()}}, many(2000, 3)...))},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 10, func(b *bubble.B) {
 				s := play(b)
+				var want [][]*metricsv1.Sample
+				for _, samples := range tt.batches {
+					want = append(want, clones(samples))
+				}
 				s.push(slices.Values(tt.batches))
-				s.mustHaveReceived(tt.batches)
+				s.mustHaveReceived(want)
 				s.mustReturnAnswer()
 			})
 		})
@@ -536,20 +595,22 @@ func TestSlowServer(t *testing.T) {
 func TestRefused(t *testing.T) {
 	refusal := refuse("samples[1].value")
 	for _, tt := range []struct {
-		why  string
-		read int64 // batches, before it refuses
+		why     string
+		read    int64 // batches, before it refuses
+		refusal error
 	}{
-		{"the first batch", 1},
-		{"the fourth batch", 4},
-		{"before it has read anything", 0},
+		{"the first batch", 1, refusal},
+		{"the fourth batch", 4, refusal},
+		{"before it has read anything", 0, refusal},
+		{"for now", 2, status.Error(codes.Unavailable, "come back")},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 12, func(b *bubble.B) {
 				s := play(b)
-				s.handle = func(stream pushStream) error { s.read(stream, tt.read); return refusal }
+				s.handle = func(stream pushStream) error { s.read(stream, tt.read); return tt.refusal }
 				var drawn atomic.Int64
 				s.push(slowly(&drawn, batch("cpu", 1)))
-				s.mustReturnStatus(refusal)
+				s.mustReturnStatus(tt.refusal)
 				s.mustHaveDrawn(&drawn, tt.read+1)
 			})
 		})
@@ -759,6 +820,36 @@ func TestOver(t *testing.T) {
 
 // Push and PushMetrics, together and at once (a rule of this house).
 func TestMany(t *testing.T) {
+	bubble.Run(t, 18, func(b *bubble.B) { // Push while Push waits for its batches
+		s := play(b)
+		s.push(func(yield func([]*metricsv1.Sample) bool) {
+			got, err := push.Push(b.Context(), s.client, slices.Values(batches(batch("cpu", 1))))
+			if !proto.Equal(got, s.answer) {
+				b.Errorf("The batches of one call of Push call Push for another one, which returned\n%s\nWant\n%s", result(got, err), table(s.answer))
+			}
+			yield(batch("mem", 2))
+		})
+		s.mustReturnAnswer()
+	})
+	bubble.Run(t, 18, func(b *bubble.B) { // Store while Store is at work
+		s := start(b)
+		ann, bob := s.begin("ann"), s.begin("bob")
+		release := make(chan struct{})
+		s.onStore = func(ctx context.Context) error {
+			if caller(ctx) == "ann" {
+				<-release
+			}
+			return nil
+		}
+		s.about = "Store is at work for ann's stream, and is ready when bob has his summary."
+		bob.mustSend(batch("mem", 2))
+		ann.mustSend(batch("cpu", 1))
+		ann.stream.CloseSend()
+		b.Wait()
+		bob.mustGet(answer(1, 1, summary("mem", 1, 2, 2, 2)))
+		close(release)
+		ann.mustGet(answer(1, 1, summary("cpu", 1, 1, 1, 1)))
+	})
 	bubble.Run(t, 18, func(b *bubble.B) {
 		const clients, each = 8, 20
 		s := start(b)
@@ -894,6 +985,23 @@ func refuse(field string) error {
 	return st.Err()
 }
 
+// clones copies samples, so that nobody changes them.
+func clones(samples []*metricsv1.Sample) []*metricsv1.Sample {
+	var all []*metricsv1.Sample
+	for _, sample := range samples {
+		all = append(all, proto.CloneOf(sample))
+	}
+	return all
+}
+
+// sameStatus says whether an error has the code, the details and at least the
+// words of a status.
+func sameStatus(err error, want *status.Status) bool {
+	got := status.Convert(err)
+	return err != nil && got.Code() == want.Code() && strings.Contains(got.Message(), want.Message()) &&
+		slices.EqualFunc(got.Details(), want.Details(), func(a, b any) bool { return proto.Equal(a.(proto.Message), b.(proto.Message)) })
+}
+
 func sameSamples(a, b []*metricsv1.Sample) bool {
 	return slices.EqualFunc(a, b, func(a, b *metricsv1.Sample) bool { return proto.Equal(a, b) })
 }
@@ -974,12 +1082,8 @@ func start(b *bubble.B, opts ...grpc.ServerOption) *server {
 
 func (s *server) store(ctx context.Context, samples []*metricsv1.Sample) error {
 	s.mu.Lock()
-	var kept []*metricsv1.Sample
-	for _, sample := range samples {
-		kept = append(kept, proto.CloneOf(sample))
-	}
-	if len(kept) > 0 {
-		s.stored = append(s.stored, kept)
+	if len(samples) > 0 {
+		s.stored = append(s.stored, clones(samples))
 	}
 	s.mu.Unlock()
 	s.link.Note("Store is called with %d samples", len(samples))
@@ -1009,9 +1113,14 @@ func (w watched) SendMsg(m any) error {
 	return w.ServerStream.SendMsg(m)
 }
 
+// caller is who calls, by the metadata that beginWith sends.
+func caller(ctx context.Context) string {
+	return strings.Join(metadata.ValueFromIncomingContext(ctx, "client"), "")
+}
+
 // intercept notes when PushMetrics sends, and how it ends.
 func (s *server) intercept(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	name := strings.Join(metadata.ValueFromIncomingContext(stream.Context(), "client"), "")
+	name := caller(stream.Context())
 	err := s.handle(srv, watched{stream, s}, handler)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -1332,6 +1441,10 @@ func (s *script) readAll(stream pushStream) error {
 	if err := s.read(stream, math.MaxInt64); !errors.Is(err, io.EOF) {
 		return err
 	}
+	select { // Push has the time
+	case <-stream.Context().Done():
+	case <-time.After(time.Hour):
+	}
 	return stream.SendAndClose(s.answer)
 }
 
@@ -1431,11 +1544,14 @@ func (s *script) mustReturnAnswer() {
 // mustReturnStatus wants Push to return the status of the server.
 func (s *script) mustReturnStatus(want error) {
 	s.T().Helper()
-	got, st := status.Convert(s.err), status.Convert(want)
-	same := s.err != nil && got.Code() == st.Code() && strings.Contains(got.Message(), st.Message()) &&
-		slices.EqualFunc(got.Details(), st.Details(), func(a, b any) bool { return proto.Equal(a.(proto.Message), b.(proto.Message)) })
-	if !same {
+	s.mu.Lock()
+	calls := s.calls
+	s.mu.Unlock()
+	switch {
+	case !sameStatus(s.err, status.Convert(want)):
 		s.Fatalf("%s\nThe server has refused with\n  %s\nWant that: its code, its words and its details.", s.returned(), grpctest.Status(want))
+	case calls > 1:
+		s.Fatalf("%s\nThe server has refused the first call, and was called %d times. Want one call: what batches\nhas yielded so far is gone, and a second call would send the rest alone.", s.returned(), calls)
 	}
 }
 

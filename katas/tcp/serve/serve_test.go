@@ -729,7 +729,9 @@ func (s *server) mark(at time.Duration, words string) {
 		return
 	}
 	time.AfterFunc(before, func() {
-		if !s.call.Returned() {
+		select {
+		case <-s.over:
+		default:
 			s.Net.Note("%s", words)
 		}
 	})

@@ -78,6 +78,8 @@ func (e *events) crash(s Spec) *Failure {
 		switch {
 		case strings.HasPrefix(l, trace.LoopEnds):
 			return &Failure{Kind: ByLoop, Test: e.lastFailed(), Text: "The tests after it did not run: what still runs cannot be stopped from outside."}
+		case strings.HasPrefix(l, "ThreadSanitizer: CHECK failed: "):
+			return &Failure{Kind: ByWatcher, Text: watcherCrashed}
 		case strings.HasPrefix(l, "signal: "):
 			return signalled(strings.TrimPrefix(l, "signal: "))
 		case strings.HasPrefix(l, "panic: "), strings.HasPrefix(l, "fatal error: "):
@@ -100,6 +102,11 @@ func (e *events) crash(s Spec) *Failure {
 	}
 	return f
 }
+
+// watcherCrashed is about Go 1.26 (runtime/time.go, unlockAndRun).
+const watcherCrashed = "The race detector itself has crashed, which says nothing about your code: run\n" +
+	"the kata again. In these tests it does not bear two goroutines that wait for\n" +
+	"nothing at one moment, as in <-time.After(0), or a timer that is due at once."
 
 // lastFailed returns the last test that said why it failed: those after an
 // endless loop end without a word.

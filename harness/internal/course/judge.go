@@ -122,6 +122,7 @@ const (
 	ByOutput  Kind = "output"   // printed without end
 	ByLoop    Kind = "loop"     // rule.Do gave up a call, which ended the run
 	ByRace    Kind = "race"     // the race detector's report
+	ByWatcher Kind = "watcher"  // the race detector itself has crashed
 	BySkip    Kind = "skip"     // a test was skipped
 	ByNotRun  Kind = "not run"  // a test is declared and did not run
 	BySetup   Kind = "setup"    // go could not begin: a missing module or tool
@@ -320,7 +321,7 @@ func judge(s Spec, run *events, names []string) Verdict {
 // red says whether a failure shows that the code is wrong.
 func (f *Failure) red() bool {
 	switch f.Kind {
-	case BySkip, ByNotRun, ByTamper:
+	case BySkip, ByNotRun, ByTamper, ByWatcher:
 		return false
 	case ByMemory, BySetup:
 		return f.File != "" // else the machine's fault as likely as the code's

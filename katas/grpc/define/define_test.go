@@ -44,8 +44,12 @@ func TestNames(t *testing.T) {
 	r := rule.New(t, 2)
 	old, f := before(r), pods(r)
 	if f.Package() != old.Package() {
-		r.Fatalf("pods.proto is package %s, before.proto is package %s.\nWhoever calls /%s.PodService/ListPods would find nobody there.",
-			f.Package(), old.Package(), old.Package())
+		is := fmt.Sprintf("is package %s", f.Package())
+		if f.Package() == "" {
+			is = "has no package"
+		}
+		r.Fatalf("pods.proto %s, before.proto is package %s.\nWhoever calls /%s.PodService/ListPods would find nobody there.",
+			is, old.Package(), old.Package())
 	}
 	for m := range all(old.Messages()) {
 		if f.Messages().ByName(m.Name()) == nil {
@@ -197,11 +201,23 @@ func TestEnums(t *testing.T) {
 				r.Errorf("%s\n\nhas the number of %s: in bytes, nobody can tell them apart.", f.at(v), other)
 			case v.Number() == 0 && !strings.HasSuffix(string(v.Name()), "_UNSPECIFIED"):
 				r.Errorf("%s\n\nis what %s is where nobody has set it, and in all that was written before\nthere was such a field. Want 0 to mean that: %sUNSPECIFIED.", f.at(v), e.Name(), prefix)
-			case !strings.HasPrefix(strings.ToUpper(string(v.Name())), prefix):
+			case !beginsWith(v, e):
 				r.Errorf("%s\n\nshould begin with the name of its enum, %s: two enums beside each other\ncannot both have %s.", f.at(v), prefix, v.Name())
 			}
 		}
 	}
+}
+
+// beginsWith reports whether a value begins with the name of its enum, wherever
+// that is cut into words: IPFamily is IP_FAMILY, and IPv4 may be IPV4 or I_PV4.
+func beginsWith(v protoreflect.EnumValueDescriptor, e protoreflect.EnumDescriptor) bool {
+	value, enum := strings.ToUpper(string(v.Name())), strings.ToUpper(string(e.Name()))
+	for i, c := range value {
+		if c == '_' && strings.ReplaceAll(value[:i], "_", "") == strings.ReplaceAll(enum, "_", "") {
+			return true
+		}
+	}
+	return false
 }
 
 // When a pod was created (AIP-142).
@@ -264,26 +280,40 @@ func direction(m protoreflect.MethodDescriptor) string {
 	return "nothing: it has one request and one response"
 }
 
-// Requests and responses (buf, RPC_REQUEST_STANDARD_NAME and
-// RPC_RESPONSE_STANDARD_NAME).
+// Requests and responses (buf, RPC_REQUEST_STANDARD_NAME,
+// RPC_RESPONSE_STANDARD_NAME and RPC_REQUEST_RESPONSE_UNIQUE).
 func TestOwnMessages(t *testing.T) {
 	r := rule.New(t, 13)
 	f := pods(r)
 	watchPods(r, f)
+	owner := map[protoreflect.FullName]protoreflect.MethodDescriptor{}
 	for s := range all(f.Services()) {
 		for m := range all(s.Methods()) {
 			ownMessage(r, f, m, m.Input(), "Request", "takes")
 			ownMessage(r, f, m, m.Output(), "Response", "returns")
+			for _, of := range []protoreflect.MessageDescriptor{m.Input(), m.Output()} {
+				if other := owner[of.FullName()]; other != nil && other != m {
+					r.Errorf("%s\n\nhas %s in common with %s of %s:\n\n%s\n\nWant a message of its own.", f.at(m), of.Name(), other.Name(), other.Parent().Name(), f.at(other))
+				}
+				owner[of.FullName()] = m
+			}
 		}
 	}
 }
 
 func ownMessage(r *rule.R, f *file, of protoreflect.MethodDescriptor, m protoreflect.MessageDescriptor, suffix, does string) {
 	r.T().Helper()
-	short, long := string(of.Name())+suffix, string(of.Parent().Name()+of.Name())+suffix
-	if name := string(m.Name()); m.ParentFile().Path() != f.Path() || name != short && name != long {
+	short := capital(of) + suffix
+	long := string(of.Parent().Name()) + short
+	if name := capital(m); m.ParentFile().Path() != f.Path() || name != short && name != long {
 		r.Errorf("%s\n\n%s %s, want a message of its own, %s:\nwhat one method needs one day, nothing else should have to carry.", f.at(of), does, m.Name(), short)
 	}
+}
+
+// capital returns a name with a capital, without which it is for TestStyle.
+func capital(d protoreflect.Descriptor) string {
+	name := string(d.Name())
+	return strings.ToUpper(name[:1]) + name[1:]
 }
 
 // What is watched (Kubernetes, watch.Event).
@@ -604,10 +634,15 @@ func compile(r *rule.R, name, text string) *file {
 		if strings.Contains(strings.Join(faults, ""), "google.protobuf.Timestamp") && !strings.Contains(text, timestampFile) {
 			more += fmt.Sprintf("\n\nTimestamp is imported:\n\n  import %q;", timestampFile)
 		}
+		if !proto3Line.MatchString(text) {
+			more += "\n\nIts first line that is no comment should be:\n\n  syntax = \"proto3\";"
+		}
 		r.Fatalf("%s does not compile:\n\n%s%s", name, strings.Join(faults[:min(n, mostErrors)], "\n\n"), more)
 	}
 	return f
 }
+
+var proto3Line = regexp.MustCompile(`(?m)^\s*syntax\s*=\s*["']proto3["']`)
 
 // place shows what the compiler says with the line that it is about.
 func place(text string, err reporter.ErrorWithPos) string {
@@ -756,10 +791,17 @@ func signature(m protoreflect.MethodDescriptor) string {
 
 // upperSnake spells a CamelCase name as values begin with it.
 func upperSnake(name string) string {
-	return strings.ToUpper(wordEnd.ReplaceAllString(name, "${1}_${2}"))
+	for _, end := range wordEnds {
+		name = end.ReplaceAllString(name, "${1}_${2}")
+	}
+	return strings.ToUpper(name)
 }
 
-var wordEnd = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+// wordEnds are where a word ends: PodPhase, IPFamily.
+var wordEnds = []*regexp.Regexp{
+	regexp.MustCompile(`([a-z0-9])([A-Z])`),
+	regexp.MustCompile(`([A-Z])([A-Z][a-z])`),
+}
 
 // enums returns all enums, those inside messages too.
 func (f *file) enums() []protoreflect.EnumDescriptor {
@@ -780,7 +822,7 @@ func (f *file) walk() func(yield func(protoreflect.Descriptor) bool) {
 				return
 			}
 		}
-		_ = walkEnums(f.Enums(), yield) && walkMessages(f.Messages(), yield)
+		_ = walkEnums(f.Enums(), yield) && each(f.Extensions(), yield) && walkMessages(f.Messages(), yield)
 	}
 }
 
@@ -790,7 +832,7 @@ func walkMessages(list protoreflect.MessageDescriptors, yield func(protoreflect.
 			continue
 		}
 		if !yield(m) || !each(m.Fields(), yield) || !each(m.Oneofs(), yield) ||
-			!walkEnums(m.Enums(), yield) || !walkMessages(m.Messages(), yield) {
+			!walkEnums(m.Enums(), yield) || !each(m.Extensions(), yield) || !walkMessages(m.Messages(), yield) {
 			return false
 		}
 	}

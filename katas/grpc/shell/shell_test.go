@@ -138,7 +138,13 @@ func TestInput(t *testing.T) {
 			for range 4 {
 				text := w.phrase()
 				ann.input(text)
-				p.mustRead(text)
+				got, err := p.reads()
+				if got == "" || err != nil || !strings.HasPrefix(text, got) {
+					w.Fatalf("The client has sent %q. A Read of Stdin, into %d bytes, = %q, %s\nWant what there is, or some of it, at once: more may never come.", text, p.buffer, got, words(err))
+				}
+				if got != text {
+					p.mustRead(text[len(got):])
+				}
 				<-time.After(time.Minute)
 			}
 			if _, err := p.reads(); err != errWaits {
@@ -166,7 +172,7 @@ func TestInput(t *testing.T) {
 		bubble.Run(t, 3, func(b *bubble.B) {
 			w := start(b)
 			ann, p := w.session("ann")
-			text := w.count(3*shell.MaxChunk + w.d.Between(1, 999))
+			text := w.count(ahead + w.d.Between(1, 999))
 			w.Go("the client", func() error { ann.input(text); return nil })
 			p.mustRead(text)
 		})
@@ -180,7 +186,17 @@ func TestInput(t *testing.T) {
 			ann.input("")
 			ann.input(second)
 			p.mustRead(first + second)
+			read := p.startRead()
 			ann.input("")
+			w.Wait()
+			select {
+			case r := <-read:
+				if r.err != nil {
+					w.Fatalf("The program reads, and the client sends an empty message.\nRead of Stdin = %q, %s\nWant it to wait on: there was no half-close.", r.text, words(r.err))
+				}
+			default:
+				ann.input(first)
+			}
 			ann.halfClose()
 			p.mustReadEnd()
 		})
@@ -463,7 +479,7 @@ func TestFull(t *testing.T) {
 			text := w.count(total)
 			done := make(chan error, 1)
 			p.do(fmt.Sprintf("writes %d bytes at once", total), func() {
-				_, err := io.WriteString(p.t.Stdout, text)
+				_, err := io.WriteString(p.t.Stderr, text)
 				done <- err
 			})
 			select {
@@ -472,7 +488,7 @@ func TestFull(t *testing.T) {
 			default:
 			}
 			ann.read()
-			ann.mustHear(event{stdout, text})
+			ann.mustHear(event{stderr, text})
 		})
 	})
 }
@@ -497,8 +513,11 @@ func TestResize(t *testing.T) {
 			w := start(b)
 			ann, p := w.session("ann")
 			p.mustHaveNoSize("The client has sent no size but the one in Start.")
-			for range 3 {
+			for i := range 3 {
 				rows, columns := w.d.Between(1, 99), w.d.Between(1, 300)
+				if i == 2 {
+					rows, columns = 0, 0 // is a size like any other
+				}
 				got := make(chan *shellv1.Size, 1)
 				p.do("waits for a size", func() {
 					select {
@@ -723,7 +742,13 @@ func TestPanic(t *testing.T) {
 		why    string
 		writes int // of a chunk, before
 		deaf   bool
-	}{{"at once", 0, false}, {"behind some output", 9, false}, {"behind some output, and the client reads later", 9, true}} {
+		with   any
+	}{
+		{"at once", 0, false, ownPanic},
+		{"with a status", 0, false, status.Error(codes.NotFound, ownPanic)},
+		{"behind some output", 9, false, ownPanic},
+		{"behind some output, and the client reads later", 9, true, ownPanic},
+	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 12, func(b *bubble.B) {
 				w := start(b)
@@ -734,7 +759,7 @@ func TestPanic(t *testing.T) {
 				}
 				ann, p := join("ann")
 				text := w.count(tt.writes*chunk + 1)[:tt.writes*chunk]
-				p.panic(ann, text)
+				p.panic(ann, text, tt.with)
 				if tt.deaf {
 					ann.read()
 				}
@@ -767,6 +792,11 @@ func TestRunInput(t *testing.T) {
 			<-time.After(time.Minute)
 			s.types(second)
 			s.mustHaveGot("The caller's Stdin has given "+quote(second)+" more.", first+second)
+			s.types("")
+			s.mustHaveGot("A Read of Stdin has given nothing, and no error.", first+second)
+			third := s.d.Word()
+			s.types(third)
+			s.mustHaveGot("A Read of Stdin has given nothing, and no error; the next one "+quote(third)+".", first+second+third)
 			s.mustGoOn("the program has not ended")
 			s.stdin.Close()
 			s.mustHaveHalfClosed()
@@ -815,6 +845,27 @@ func TestRunInput(t *testing.T) {
 			s.mustHaveHalfClosed()
 		})
 	})
+	t.Run("a size behind the end of Stdin", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			s := play(b)
+			sizes := make(chan *shellv1.Size, 3)
+			s.terminal.Resized = sizes
+			s.run()
+			s.mustHaveStarted()
+			s.stdin.Close()
+			s.mustHaveHalfClosed()
+			s.link.Note("Resized gives three sizes")
+			for i := range cap(sizes) {
+				sizes <- &shellv1.Size{Rows: uint32(i)}
+			}
+			s.mustGoOn("a size that comes too late is nobody's fault")
+			text := s.d.Word()
+			s.server.sends(event{stdout, text}, event{exit, "4"})
+			s.server.end(nil)
+			s.mustHaveWritten(text, "")
+			s.mustReturn(4, nil)
+		})
+	})
 	t.Run("no sizes: Resized is nil", func(t *testing.T) {
 		bubble.Run(t, 13, func(b *bubble.B) {
 			s := play(b)
@@ -853,27 +904,41 @@ func TestRunKept(t *testing.T) {
 
 // The client side sends (grpc/grpc-go#2094).
 func TestRunOneSender(t *testing.T) {
-	bubble.Run(t, 6, func(b *bubble.B) {
-		s := play(b)
-		s.eye.crowd = true
-		sizes := make(chan *shellv1.Size, 20)
-		for i := range cap(sizes) {
-			sizes <- &shellv1.Size{Rows: uint32(i)}
-		}
-		s.Cleanup(func() { close(sizes) })
-		s.terminal.Resized = sizes
-		s.terminal.Stdin = io.MultiReader(iotest.OneByteReader(strings.NewReader(strings.Repeat("a", 20))), s.stdin)
-		s.run()
-		s.mustHaveStarted()
-		s.Wait()
-		if n := s.eye.most(); n > 1 {
-			s.Fatalf("Stdin gives input, and Resized gives sizes.\n%d goroutines were in Send, or CloseSend, on the client's stream at once.\nWant one at a time: Send is not made for two.", n)
-		}
-		s.stdin.Close() // who waits for it breaks rule 15
-		s.server.sends(event{exit, "0"})
-		s.server.end(nil)
-		s.mustBeBack()
-	})
+	for _, tt := range []struct {
+		why          string
+		bytes, times int
+		ends         bool // Stdin, while there are sizes
+	}{{"input, and sizes", 20, 1, false}, {"the half-close, and sizes", 3, 6, true}} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 6, func(b *bubble.B) {
+				s := play(b)
+				s.eye.crowd = true
+				for range tt.times {
+					s.again()
+					sizes := make(chan *shellv1.Size, 20)
+					for i := range cap(sizes) {
+						sizes <- &shellv1.Size{Rows: uint32(i)}
+					}
+					s.Cleanup(func() { close(sizes) })
+					s.terminal.Resized = sizes
+					s.terminal.Stdin = iotest.OneByteReader(strings.NewReader(strings.Repeat("a", tt.bytes)))
+					if !tt.ends {
+						s.terminal.Stdin = io.MultiReader(s.terminal.Stdin, s.stdin)
+					}
+					s.run()
+					s.mustHaveStarted()
+					s.Wait()
+					if n := s.eye.most(); n > 1 {
+						s.Fatalf("Stdin gives input, and Resized gives sizes.\n%d goroutines were in Send, or CloseSend, on the client's stream at once.\nWant one at a time: Send is not made for two.", n)
+					}
+					s.stdin.Close() // who waits for it breaks rule 15
+					s.server.sends(event{exit, "0"})
+					s.server.end(nil)
+					s.mustBeBack()
+				}
+			})
+		})
+	}
 }
 
 // Input as fast as it goes (gRPC, flow control).
@@ -1174,8 +1239,8 @@ func TestRunFails(t *testing.T) {
 			s.link.Note("the caller cancels, with the cause %q", cause)
 			cancel(cause)
 			s.mustBeBack()
-			if !canceled(s.err) {
-				s.Fatalf("The caller has cancelled with a cause of its own, %q.\nRun returned %d, %s\nWant the status of the call, which is Canceled.", cause, s.code, words(s.err))
+			if status.Code(s.err) != codes.Canceled {
+				s.Fatalf("The caller has cancelled with a cause of its own, %q.\nRun returned %d, %s\nWant the status of the call: an error whose status.Code is Canceled.", cause, s.code, words(s.err))
 			}
 		})
 	})
@@ -1196,47 +1261,67 @@ func TestRunFails(t *testing.T) {
 // What fails on the caller's side (gRPC, cancellation).
 func TestRunOwnFailure(t *testing.T) {
 	errOwn := errors.New("the caller's own")
-	fails := func(s *script, name string) writerFunc {
+	fails := func(s *script, name string, err error) writerFunc {
 		return func(p []byte) (int, error) {
 			if len(p) == 0 {
 				return 0, nil
 			}
-			s.link.Note("%s fails with %q", name, errOwn)
-			return 0, errOwn
+			s.link.Note("%s fails with %q", name, err)
+			return 0, err
 		}
 	}
 	for _, tt := range []struct {
 		why string
-		set func(s *script)
-		do  func(s *script)
-	}{
-		{"Stdin", func(s *script) {
-			s.terminal.Stdin = io.MultiReader(strings.NewReader(s.d.Word()), readerFunc(fails(s, "Stdin")))
-		}, func(*script) {}},
-		{"Stdout", func(s *script) { s.terminal.Stdout = fails(s, "Stdout") },
-			func(s *script) { s.server.sends(event{stdout, s.d.Word()}) }},
-		{"Stderr", func(s *script) { s.terminal.Stderr = fails(s, "Stderr") },
-			func(s *script) { s.server.sends(event{stderr, s.d.Word()}) }},
-	} {
-		t.Run(tt.why, func(t *testing.T) {
+		err error
+	}{{"Stdin", errOwn}, {"Stdin", io.ErrUnexpectedEOF}, {"Stdin", context.Canceled}, {"Stdout", errOwn}, {"Stdout", io.EOF}, {"Stderr", errOwn}} {
+		t.Run(fmt.Sprintf("%s: %v", tt.why, tt.err), func(t *testing.T) {
 			bubble.Run(t, 17, func(b *bubble.B) {
 				s := play(b)
 				s.eye.late = true
-				tt.set(s)
+				fail := fails(s, tt.why, tt.err)
+				switch tt.why {
+				case "Stdin":
+					s.terminal.Stdin = io.MultiReader(strings.NewReader(s.d.Word()), readerFunc(fail))
+				case stdout:
+					s.terminal.Stdout = fail
+				case stderr:
+					s.terminal.Stderr = fail
+				}
 				s.run()
-				tt.do(s)
-				why := fmt.Sprintf("%s has failed with %q", tt.why, errOwn)
+				if tt.why != "Stdin" {
+					s.server.sends(event{tt.why, s.d.Word()})
+				}
+				why := fmt.Sprintf("%s has failed with %q", tt.why, tt.err)
 				s.mustNotHaveHalfClosed(why)
 				<-time.After(time.Second)
 				s.mustNotHaveHalfClosed(why)
 				if !s.call.Returned() {
 					s.Fatalf("%s. Run has not returned at %v. Want it to.\n\n%s", why, s.Elapsed(), s.Waiting())
 				}
-				s.mustReturn(0, errOwn)
-				s.server.mustHaveGone(why)
+				s.mustReturn(0, tt.err)
+				s.server.mustHaveGone(why + ", and Run has returned")
 			})
 		})
 	}
+	t.Run("Stdin, while a Write waits", func(t *testing.T) {
+		bubble.Run(t, 17, func(b *bubble.B) {
+			s := play(b)
+			open, fail := make(chan struct{}), make(chan struct{})
+			s.stdout.gate = open
+			broken := fails(s, "Stdin", errOwn)
+			s.terminal.Stdin = readerFunc(func(p []byte) (int, error) {
+				<-fail
+				return broken(p)
+			})
+			s.run()
+			s.server.sends(event{stdout, s.d.Word()})
+			close(fail)
+			s.Wait()
+			s.server.mustHaveGone("A Write to Stdout waits, and Stdin has failed")
+			close(open)
+			s.mustReturn(0, errOwn)
+		})
+	})
 	t.Run("a Stdout that takes less", func(t *testing.T) {
 		bubble.Run(t, 17, func(b *bubble.B) {
 			s := play(b)
@@ -1245,7 +1330,7 @@ func TestRunOwnFailure(t *testing.T) {
 			s.mustHaveStarted()
 			s.server.sends(event{stdout, s.d.Word()})
 			s.mustReturn(0, io.ErrShortWrite)
-			s.server.mustHaveGone("Stdout has failed")
+			s.server.mustHaveGone("Stdout has failed, and Run has returned")
 		})
 	})
 }
@@ -1372,7 +1457,7 @@ func (w *world) intercept(srv any, stream grpc.ServerStream, _ *grpc.StreamServe
 		p := recover()
 		if p != nil {
 			err = status.Error(codes.Unknown, "Run panicked")
-			if p != any(ownPanic) {
+			if !strings.Contains(fmt.Sprint(p), ownPanic) {
 				w.Errorf("Run panicked: %v", p)
 			}
 		}
@@ -1976,7 +2061,7 @@ const ownPanic = "rule 12: this panic of a program should have been recovered"
 const chunk = 16 << 10
 
 // panic has the program write that, and panic, which Run is to recover.
-func (p *puppet) panic(s *session, text string) {
+func (p *puppet) panic(s *session, text string, with any) {
 	p.w.T().Helper()
 	what := "panics"
 	if text != "" {
@@ -1986,7 +2071,7 @@ func (p *puppet) panic(s *session, text string) {
 		for at := 0; at < len(text); at += chunk {
 			io.WriteString(p.t.Stdout, text[at:at+chunk])
 		}
-		panic(ownPanic)
+		panic(with)
 	})
 	p.mustHaveRecovered(s)
 }
@@ -2190,7 +2275,7 @@ func (p *puppet) mustHaveSize(rows, columns int, why string) {
 
 func (p *puppet) mustBeSize(size *shellv1.Size, rows, columns int, why string) {
 	p.w.T().Helper()
-	if int(size.GetRows()) != rows || int(size.GetColumns()) != columns {
+	if size == nil || int(size.GetRows()) != rows || int(size.GetColumns()) != columns {
 		p.w.Fatalf("%s\nThe program got %s from Resized.\nWant rows:%d columns:%d", why, sizeText(size), rows, columns)
 	}
 }
@@ -2293,7 +2378,7 @@ type script struct {
 // play starts a server that does what the test says.
 func play(b *bubble.B, opts ...grpc.ServerOption) *script {
 	s := &script{B: b, d: draw.From(b.R), link: grpctest.New(b), eye: &eye{b: b}}
-	s.begin = &shellv1.Start{Program: s.d.Word(), Args: s.d.Words(2)}
+	s.begin = &shellv1.Start{Program: s.d.Word(), Args: s.d.Words(2), Size: &shellv1.Size{Rows: 24, Columns: 80}}
 	s.ctx, s.cancel = context.WithCancel(b.Context())
 	s.server = &server{b: b}
 	s.again()
@@ -2326,7 +2411,7 @@ func (s *script) again() {
 // run calls Run.
 func (s *script) run() {
 	s.call = s.Go("Run(ctx, client, start, terminal)", func() error {
-		s.code, s.err = shell.Run(s.ctx, s.client, s.begin, s.terminal)
+		s.code, s.err = shell.Run(s.ctx, s.client, proto.CloneOf(s.begin), s.terminal)
 		return nil
 	})
 	s.Wait()
@@ -2470,13 +2555,9 @@ func (s *script) mustReturn(code int, err error) {
 func (s *script) mustReturnCode(code codes.Code) {
 	s.T().Helper()
 	s.mustBeBack()
-	if s.code != 0 || status.Code(s.err) != code && !(code == codes.DeadlineExceeded && errors.Is(s.err, context.DeadlineExceeded)) {
+	if s.code != 0 || status.Code(s.err) != code {
 		s.Fatalf("Run returned %d, %s\nWant 0, and an error whose status.Code is %v.", s.code, words(s.err), code)
 	}
-}
-
-func canceled(err error) bool {
-	return status.Code(err) == codes.Canceled || errors.Is(err, context.Canceled)
 }
 
 // words is an error, or that there is none.
@@ -2600,7 +2681,7 @@ func (s *server) mustHaveGone(why string) {
 	defer s.mu.Unlock()
 	switch {
 	case s.ctx != nil && s.ctx.Err() == nil:
-		s.b.Fatalf("%s, and Run has returned. The call is still going on for the server.\nWant it cancelled: nobody is there any more.", why)
+		s.b.Fatalf("%s. The call is still going on for the server.\nWant it cancelled: nobody is there any more.", why)
 	case s.err == io.EOF:
 		s.b.Fatalf("%s. The server has got a half-close: to the program, its input is complete.\nWant the call cancelled instead.", why)
 	}

@@ -90,10 +90,15 @@ func TestOverlong(t *testing.T) {
 	r := rule.New(t, 3)
 	for n := 2; n <= varint.MaxLen; n++ {
 		zeros := bytes.Repeat([]byte{0x80}, n-2)
-		mustRead(r, varints, slices.Concat([]byte{0x80}, zeros, []byte{0}), 0, 0, n)
+		mustRead(r, varints, overlong(0, n), 0, 0, n)
 		mustRead(r, varints, slices.Concat([]byte{0x96}, zeros, []byte{1}), 0, 150&0x7f|1<<(7*(n-1)), n)
-		mustRead(r, varints, slices.Concat([]byte{0x85}, zeros, []byte{0, 0xff}), 0, 5, n)
+		mustRead(r, varints, append(overlong(5, n), 0xff), 0, 5, n)
 	}
+}
+
+// overlong writes a number below 128 in n bytes.
+func overlong(v byte, n int) []byte {
+	return slices.Concat([]byte{v | 0x80}, bytes.Repeat([]byte{0x80}, n-2), []byte{0})
 }
 
 // Numbers without their last bytes (protobuf, encoding).
@@ -104,7 +109,7 @@ func TestTruncated(t *testing.T) {
 			mustFail(r, varints, []byte(n.wire[:cut]), 0, varint.ErrTruncated)
 		}
 	}
-	for off := 2; off <= 4; off++ {
+	for _, off := range []int{2, 3, 4, math.MaxInt} {
 		mustFail(r, varints, []byte("\x96\x01"), off, varint.ErrTruncated)
 	}
 	mustFail(r, varints, []byte("\x01\x02\x96"), 2, varint.ErrTruncated)
@@ -186,12 +191,14 @@ func TestTag(t *testing.T) {
 // Tags that are longer than they have to be, or cut, or too long (protobuf,
 // encoding).
 func TestTagVarint(t *testing.T) {
-	mustReadTag(rule.New(t, 3), []byte("\x98\x00"), 0, tag(3, varint.Varint))
-	mustReadTag(rule.New(t, 3), []byte("\x8a\x80\x80\x80\x00"), 0, tag(1, varint.Len))
+	for n := 2; n <= varint.MaxLen; n++ {
+		mustReadTag(rule.New(t, 3), overlong(0x18, n), 0, tag(3, varint.Varint))
+	}
 	r := rule.New(t, 4)
 	mustFail(r, tags, nil, 0, varint.ErrTruncated)
 	mustFail(r, tags, []byte("\x82"), 0, varint.ErrTruncated)
 	mustFail(r, tags, []byte("\x0a"), 2, varint.ErrTruncated)
+	mustFail(r, tags, []byte("\x0a"), math.MaxInt, varint.ErrTruncated)
 	mustFail(rule.New(t, 5), tags, bytes.Repeat([]byte{0x8a}, 12), 0, varint.ErrOverflow)
 }
 
@@ -241,13 +248,23 @@ func TestField(t *testing.T) {
 		{"I32", "\x25\x01\x02\x03\x84", varint.Field{Tag: tag(4, varint.I32), Value: 0x84030201}},
 		{"I64", "\x11\x01\x02\x03\x04\x05\x06\x07\x88", varint.Field{Tag: tag(2, varint.I64), Value: 0x8807060504030201}},
 		{"a tag of two bytes", "\x82\x01\x02hi", varint.Field{Tag: tag(16, varint.Len), Bytes: []byte("hi")}},
-		{"a length of more bytes than needed", "\x0a\x82\x80\x00hi", varint.Field{Tag: tag(1, varint.Len), Bytes: []byte("hi")}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			r := rule.New(t, 10)
 			mustRead(r, fields, []byte(tt.wire), 0, tt.want, len(tt.wire))
 			mustRead(r, fields, []byte("\x08\x01"+tt.wire+"\x08\x01"), 2, tt.want, 2+len(tt.wire))
 		})
+	}
+}
+
+// Tags, values and lengths of more bytes than needed (protobuf, encoding).
+func TestFieldOverlong(t *testing.T) {
+	r := rule.New(t, 3)
+	for n := 2; n <= varint.MaxLen; n++ {
+		msg := slices.Concat(overlong(0x0a, n), overlong(2, n), []byte("hi"))
+		mustRead(r, fields, msg, 0, varint.Field{Tag: tag(1, varint.Len), Bytes: []byte("hi")}, len(msg))
+		msg = slices.Concat(overlong(0x18, n), overlong(5, n))
+		mustRead(r, fields, msg, 0, varint.Field{Tag: tag(3, varint.Varint), Value: 5}, len(msg))
 	}
 }
 
@@ -264,6 +281,7 @@ func TestFieldTruncated(t *testing.T) {
 		}
 	}
 	mustFail(r, fields, []byte("\x08\x01"), 3, varint.ErrTruncated)
+	mustFail(r, fields, []byte("\x08\x01"), math.MaxInt, varint.ErrTruncated)
 }
 
 // A field's tag, value and length may each be wrong as a varint or a tag is.

@@ -210,7 +210,7 @@ func TestStore(t *testing.T) {
 				b.Errorf("The client has cancelled its call while Store was at work, and the context that\nStore was called with is not done. Want that of the stream.")
 			}
 			if client != "ann" || limited {
-				b.Errorf("The client sends the metadata client=ann, and sets no deadline. In the context that Store\nwas called with: client=%s, a deadline: %t. Want that of the stream.", client, limited)
+				b.Errorf("The client sends the metadata client=ann, and sets no deadline. In the context that Store\nwas called with: client=%q, a deadline: %t. Want that of the stream.", client, limited)
 			}
 			<-time.After(2 * time.Hour)
 		})

@@ -33,8 +33,8 @@ type Server struct {
 	MaxNames  int // different names in a stream
 
 	// Store is given all samples of a stream that came whole, before its summary is
-	// sent, with the stream's context. Its error refuses them. Several streams may
-	// call it at once. It may be nil.
+	// sent, with the stream's context, and may keep them. Its error refuses them.
+	// Several streams may call it at once. It may be nil.
 	Store func(ctx context.Context, samples []*metricsv1.Sample) error
 }
 
@@ -158,14 +158,15 @@ func (t *tally) response() *metricsv1.PushMetricsResponse {
 }
 
 // Push sends each batch as it is drawn, closes its half, and returns what the
-// server answers. It makes one call. When the server has ended that, Push draws
-// no more, and when Push returns, or batches panics, nothing of it is left. A
-// batch must not change before that.
+// server answers. It makes one call, before it draws. When the server has ended
+// that, Push draws no more, and when Push returns, or batches panics, nothing of
+// it is left. A batch must not change before that.
 //
 // The error has the server's status, also where that came before the last batch;
 // or says why a batch could not be sent. When ctx is done it is the error of ctx,
-// or a status that is Canceled or DeadlineExceeded, and Push does not close its
-// half: what came is not the whole. So whoever cannot go on with batches cancels ctx, and ends them.
+// or the status that says the same, Canceled or DeadlineExceeded, and Push does
+// not close its half: what came is not the whole. So whoever cannot go on with
+// batches cancels ctx, and ends them.
 func Push(ctx context.Context, client metricsv1.MetricsServiceClient, batches iter.Seq[[]*metricsv1.Sample]) (*metricsv1.PushMetricsResponse, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,8 +17,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/example/netkata/harness/bubble"
 	"github.com/example/netkata/harness/grpctest"
@@ -64,6 +69,19 @@ func TestNew(t *testing.T) {
 		if err == nil || client != nil {
 			b.Errorf("New(%q, 10s), without transport credentials, has the error %v\nwant grpc.NewClient's own, and no Client", grpctest.Target, err)
 		}
+		if _, own := grpc.NewClient(grpctest.Target); err != nil && !errors.Is(err, own) {
+			b.Errorf("New(%q, 10s), without transport credentials, has the error\n      %v\nof which errors.Is says that it is not grpc.NewClient's own:\n      %v", grpctest.Target, err, own)
+		}
+	})
+	bubble.Run(t, 2, func(b *bubble.B) {
+		through := 0
+		s := startWith(b, timeout, grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, res any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			through++
+			return call(ctx, method, req, res, conn, opts...)
+		}))
+		if _, err := s.call(b.Context(), "shop", "web-0"); err != nil || through != 1 {
+			b.Errorf("New got an option of its caller, grpc.WithUnaryInterceptor. Get(ctx, \"shop\", \"web-0\")\nhas the error %v, and went through that interceptor %s\nwant no error, and once: New's options must not replace those of its caller", err, times(through))
+		}
 	})
 }
 
@@ -90,23 +108,52 @@ func TestOneConnection(t *testing.T) {
 			b.Errorf("101 calls have dialled %d connections, want 1", n)
 		}
 	})
+	bubble.Run(t, 3, func(b *bubble.B) {
+		s := start(b)
+		s.final = true
+		s.failTimes(1, status.Error(codes.Unavailable, "because"))
+		for range 2 {
+			s.call(b.Context(), "shop", "web-0")
+		}
+		if n := s.link.Dialed(); n != 1 {
+			b.Errorf("The server answers Unavailable, then a pod: two calls have dialled %d connections\nwant 1: a server that answers is connected, and others may have calls under way", n)
+		}
+	})
+	bubble.Run(t, 3, func(b *bubble.B) {
+		s := start(b)
+		answer := make(chan struct{})
+		s.get = func(context.Context, *podsv1.GetPodRequest) (*podsv1.Pod, error) { <-answer; return &podsv1.Pod{}, nil }
+		var all sync.WaitGroup
+		for range many {
+			all.Go(func() { s.client.Get(b.Context(), "shop", "web-0") })
+		}
+		b.Wait()
+		if got := len(s.asked()); got != many {
+			b.Errorf("%d goroutines call Get, and the server, which answers none yet, has got %d calls\nwant all of them: no call waits for another", many, got)
+		}
+		close(answer)
+		all.Wait()
+	})
 }
 
 // A server that does not answer, asked without a deadline (gRPC, deadlines).
 func TestDeadline(t *testing.T) {
 	for _, tt := range []struct {
-		why    string
-		within time.Duration // the caller's own deadline; 0 for none
-		want   time.Duration
+		why     string
+		timeout time.Duration // of the Client
+		within  time.Duration // the caller's own deadline; 0 for none
+		want    time.Duration
 	}{
-		{"without a deadline of the caller", 0, timeout},
-		{"with an earlier one", timeout / 4, timeout / 4},
-		{"with a later one", 4 * timeout, timeout},
+		{"without a deadline of the caller", timeout, 0, timeout},
+		{"with an earlier one", timeout, timeout / 4, timeout / 4},
+		{"with a later one", timeout, 4 * timeout, timeout},
+		{"with one that has passed", timeout, -time.Second, 0},
+		{"of a Client whose timeout is an hour", time.Hour, 0, time.Hour},
 	} {
 		for _, method := range methods {
 			t.Run(method.name+" "+tt.why, func(t *testing.T) {
 				bubble.Run(t, 4, func(b *bubble.B) {
-					s := start(b)
+					s := startWith(b, tt.timeout)
 					var seen time.Duration
 					s.hang(func(ctx context.Context) {
 						if at, ok := ctx.Deadline(); ok {
@@ -114,7 +161,7 @@ func TestDeadline(t *testing.T) {
 						}
 					})
 					ctx := b.Context()
-					if tt.within > 0 {
+					if tt.within != 0 {
 						var cancel context.CancelFunc
 						ctx, cancel = context.WithTimeout(ctx, tt.within)
 						defer cancel()
@@ -133,30 +180,40 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// A caller who has changed its mind (context, Context).
+// A caller who has changed its mind, before the call or during it (context,
+// Context).
 func TestCancel(t *testing.T) {
 	for _, method := range methods {
 		t.Run(method.name, func(t *testing.T) {
-			bubble.Run(t, 5, func(b *bubble.B) {
-				s := start(b)
-				gone := make(chan error, 1)
-				s.hang(func(ctx context.Context) {
-					<-ctx.Done()
-					gone <- ctx.Err()
+			for _, after := range []time.Duration{time.Second, 0} {
+				bubble.Run(t, 5, func(b *bubble.B) {
+					s := start(b)
+					gone := make(chan error, 1)
+					s.hang(func(ctx context.Context) {
+						<-ctx.Done()
+						gone <- ctx.Err()
+					})
+					ctx, cancel := context.WithCancelCause(b.Context())
+					defer cancel(nil)
+					stop := func() { cancel(errors.New("the caller's cause")) }
+					if after == 0 {
+						stop()
+					} else {
+						time.AfterFunc(after, stop)
+					}
+					err := method.call(s, ctx)
+					if !errors.Is(err, context.Canceled) || errors.Is(err, call.ErrClosed) || b.Elapsed() != after {
+						b.Errorf("%s was cancelled after %v, and returned after %v with the error %v\nwant context.Canceled after %v", method.name, after, b.Elapsed(), err, after)
+					}
+					if b.Wait(); after > 0 {
+						select {
+						case <-gone:
+						default:
+							b.Errorf("%s was cancelled, and the server still works on it: its context is not done", method.name)
+						}
+					}
 				})
-				ctx, cancel := context.WithCancel(b.Context())
-				time.AfterFunc(time.Second, cancel)
-				err := method.call(s, ctx)
-				if !errors.Is(err, context.Canceled) || errors.Is(err, call.ErrClosed) || b.Elapsed() != time.Second {
-					b.Errorf("%s was cancelled after 1s, and returned after %v with the error %v\nwant context.Canceled after 1s", method.name, b.Elapsed(), err)
-				}
-				b.Wait()
-				select {
-				case <-gone:
-				default:
-					b.Errorf("%s was cancelled, and the server still works on it: its context is not done", method.name)
-				}
-			})
+			}
 		})
 	}
 }
@@ -164,32 +221,43 @@ func TestCancel(t *testing.T) {
 // Codes that mean something to the caller, and codes that do not (gRPC, status
 // codes).
 func TestCodes(t *testing.T) {
-	none := errors.New("none of the package's errors")
-	for _, tt := range []struct {
-		code codes.Code
-		want error
-	}{
-		{codes.NotFound, call.ErrNotFound},
-		{codes.Unavailable, call.ErrUnavailable},
-		{codes.DeadlineExceeded, context.DeadlineExceeded}, // the server's own, long before the caller's
-		{codes.Canceled, context.Canceled},                 // nobody here has cancelled, but the call is
-		{codes.PermissionDenied, none},
-		{codes.ResourceExhausted, none},
-		{codes.Internal, none},
-		{codes.Unknown, none},
-	} {
+	wanted := map[codes.Code]error{
+		codes.NotFound:         call.ErrNotFound,
+		codes.Unavailable:      call.ErrUnavailable,
+		codes.DeadlineExceeded: context.DeadlineExceeded, // the server's own, long before the caller's
+		codes.Canceled:         context.Canceled,         // nobody here has cancelled, but the call is
+	}
+	for _, code := range failures {
 		for _, method := range methods {
-			t.Run(method.name+" "+tt.code.String(), func(t *testing.T) {
+			t.Run(method.name+" "+code.String(), func(t *testing.T) {
 				bubble.Run(t, 6, func(b *bubble.B) {
 					s := start(b)
 					s.final = true // retries are another rule's
-					s.fail(status.Error(tt.code, "because"))
+					s.fail(detailed(code, "because", &errdetails.RequestInfo{RequestId: "7"}))
 					err := method.call(s, b.Context())
-					s.mustBe(err, tt.want, tt.want == none, method.name+", for a status "+tt.code.String())
-					s.mustHaveStatus(err, tt.code, "because", method.name)
+					want, one := wanted[code]
+					s.mustBe(err, want, !one, method.name+", for a status "+code.String())
+					s.mustHaveStatus(err, code, "because", method.name)
+					if st, ok := status.FromError(err); ok && len(st.Details()) != 1 {
+						b.Errorf("%s, for a status %v with a detail: status.FromError finds %d details, want 1", method.name, code, len(st.Details()))
+					}
 				})
 			})
 		}
+	}
+	for _, method := range methods {
+		t.Run(method.name+" given up", func(t *testing.T) {
+			bubble.Run(t, 6, func(b *bubble.B) {
+				s := start(b)
+				s.hang(func(context.Context) {})
+				late, cancel := context.WithTimeout(b.Context(), time.Second)
+				defer cancel()
+				s.mustHaveStatus(method.call(s, late), codes.DeadlineExceeded, "", method.name+", whose deadline has passed,")
+				ctx, cancel := context.WithCancel(b.Context())
+				time.AfterFunc(time.Second, cancel)
+				s.mustHaveStatus(method.call(s, ctx), codes.Canceled, "", method.name+", which was cancelled,")
+			})
+		})
 	}
 }
 
@@ -224,23 +292,39 @@ func TestInvalid(t *testing.T) {
 			})
 		}
 	}
+	for _, code := range []codes.Code{codes.AlreadyExists, codes.FailedPrecondition, codes.OutOfRange} {
+		t.Run("no, "+code.String(), func(t *testing.T) {
+			bubble.Run(t, 7, func(b *bubble.B) {
+				s := start(b)
+				s.fail(detailed(code, "because", violation("name", "is taken")))
+				_, err := s.call(b.Context(), "shop", "web-0")
+				if _, ok := errors.AsType[*call.InvalidError](err); ok {
+					b.Errorf("Get, for a status %v with a BadRequest, has the error\n      %v\nin which errors.As finds an *InvalidError, want it for InvalidArgument only", code, err)
+				}
+			})
+		})
+	}
 }
 
 // A server that is away for a moment (gRPC, retry design).
 func TestRetry(t *testing.T) {
-	for _, tt := range []struct {
+	type row struct {
 		why   string
 		fails int // attempts that fail
 		code  codes.Code
 		calls int // attempts wanted
-	}{
+	}
+	rows := []row{
 		{"once", 1, codes.Unavailable, 2},
 		{"three times", 3, codes.Unavailable, 4},
 		{"always", 99, codes.Unavailable, 4},
-		{"once, with ResourceExhausted", 1, codes.ResourceExhausted, 1},
-		{"once, with Internal", 1, codes.Internal, 1},
-		{"once, with Aborted", 1, codes.Aborted, 1},
-	} {
+	}
+	for _, code := range failures {
+		if code != codes.Unavailable {
+			rows = append(rows, row{"once, with " + code.String(), 1, code, 1})
+		}
+	}
+	for _, tt := range rows {
 		for _, method := range methods {
 			t.Run(method.name+" fails "+tt.why, func(t *testing.T) {
 				bubble.Run(t, 8, func(b *bubble.B) {
@@ -262,6 +346,16 @@ func TestRetry(t *testing.T) {
 			})
 		}
 	}
+	bubble.Run(t, 8, func(b *bubble.B) {
+		s := start(b)
+		s.fail(status.Error(codes.Unavailable, "because"))
+		for n := 1; n <= 10; n++ {
+			s.call(b.Context(), "shop", "web-0")
+			if got := len(s.asked()); got != 4*n {
+				b.Fatalf("The server fails always. After %s of Get, it was asked %s\nwant %s: each call has four attempts, whatever became of those before it", calls(n), times(got), times(4*n))
+			}
+		}
+	})
 }
 
 // A call that is over while it waits to ask again (gRPC, retry design).
@@ -315,6 +409,15 @@ func TestRetryTold(t *testing.T) {
 				}
 				if want := []string{"", "1", "2", "3"}; !slices.Equal(got, want) {
 					b.Errorf("The server fails three times. In the four attempts of %s,\nit got %s = %q\nwant %q: gRPC's own retries say so, and keep to what a server answers", method.name, attempts, got, want)
+				}
+			})
+			bubble.Run(t, 8, func(b *bubble.B) {
+				s := start(b)
+				s.final = true
+				s.fail(status.Error(codes.Unavailable, "because"))
+				method.call(s, b.Context())
+				if got := len(s.asked()); got != 1 {
+					b.Errorf("The server fails, and says in its trailer that it wants no other attempt: %s = -1\n%s asked it %s, %s\nwant once: gRPC's own retries keep to that", pushback, method.name, times(got), s.when())
 				}
 			})
 		})
@@ -388,18 +491,25 @@ func TestMetadata(t *testing.T) {
 		t.Run(method.name, func(t *testing.T) {
 			bubble.Run(t, 10, func(b *bubble.B) {
 				s := start(b)
-				ctx := metadata.AppendToOutgoingContext(b.Context(), "x-team", "shop", "x-team", "ops", "authorization", "Bearer abc")
+				s.pages(2, 1) // what goes out with the first page goes out with all
+				ctx := metadata.AppendToOutgoingContext(b.Context(), "x-team", "shop", "x-team", "ops", "authorization", "Bearer abc", "key-bin", "\x00\xff")
+				carried := func(what string) {
+					s.mustCarry(what, "x-team", "shop", "ops")
+					s.mustCarry(what, "authorization", "Bearer abc")
+					s.mustCarry(what, "key-bin", "\x00\xff")
+				}
 				method.call(s, ctx)
-				s.mustCarry(method.name, "x-team", "shop", "ops")
-				s.mustCarry(method.name, "authorization", "Bearer abc")
+				carried(method.name)
 				if ids := s.last().Get(call.RequestID); len(ids) != 1 || ids[0] == "" {
 					b.Errorf("%s: the server got %s = %q, want one that is not empty", method.name, call.RequestID, ids)
 				}
 				if out, _ := metadata.FromOutgoingContext(ctx); len(out.Get(call.RequestID)) > 0 {
 					b.Errorf("%s has changed the metadata of the caller's context: %v", method.name, out)
 				}
+				s.pages(1, 1) // the IDs of pages are another rule's
 				method.call(s, metadata.AppendToOutgoingContext(ctx, call.RequestID, "mine"))
 				s.mustCarry(method.name+", whose caller has chosen a request ID", call.RequestID, "mine")
+				carried(method.name + ", whose caller has chosen a request ID")
 			})
 		})
 	}
@@ -459,11 +569,20 @@ func TestForward(t *testing.T) {
 		t.Run(method.name, func(t *testing.T) {
 			bubble.Run(t, 12, func(b *bubble.B) {
 				s := start(b)
-				incoming := metadata.Pairs(call.RequestID, "from-afar", "authorization", "Bearer of-somebody-else")
-				method.call(s, metadata.NewIncomingContext(b.Context(), incoming))
+				others := []string{"authorization", "Bearer of-somebody-else", "traceparent", "00-1-1-01", "x-team", "theirs"}
+				incoming := metadata.Pairs(append(others, call.RequestID, "from-afar")...)
+				own := metadata.AppendToOutgoingContext(b.Context(), "x-own", "ours")
+				method.call(s, metadata.NewIncomingContext(own, incoming))
 				s.mustCarry(method.name+", in the handler of a call with an ID", call.RequestID, "from-afar")
-				if got := s.last().Get("authorization"); len(got) > 0 {
-					b.Errorf("%s, in the handler of a call, has passed on the caller's authorization: %q\nwant none: nobody asked for that", method.name, got)
+				s.mustCarry(method.name+", in the handler of a call with an ID", "x-own", "ours")
+				for i := 0; i < len(others); i += 2 {
+					if got := s.last().Get(others[i]); len(got) > 0 {
+						b.Errorf("%s, in the handler of a call, has passed on that call's %s: %q\nwant none: nobody asked for that", method.name, others[i], got)
+					}
+				}
+				method.call(s, metadata.NewIncomingContext(own, metadata.Pairs(others...)))
+				if ids := s.last().Get(call.RequestID); len(ids) != 1 || ids[0] == "from-afar" {
+					b.Errorf("%s, in the handler of a call without an ID: the server got %s = %q, want a new one", method.name, call.RequestID, ids)
 				}
 				both := metadata.AppendToOutgoingContext(metadata.NewIncomingContext(b.Context(), incoming), call.RequestID, "mine")
 				method.call(s, both)
@@ -493,6 +612,11 @@ func TestList(t *testing.T) {
 			bubble.Run(t, 13, func(b *bubble.B) {
 				s := start(b)
 				want := s.pages(tt.pages, tt.pods)
+				for i, pod := range want {
+					if tt.namespace == "" { // one name, two pods
+						pod.Namespace, pod.Name = [...]string{"bank", "shop"}[i%2], fmt.Sprintf("web-%d", i/2)
+					}
+				}
 				if tt.emptyMiddle {
 					want = slices.Concat(want[:tt.pods], want[2*tt.pods:])
 					s.hide = 1
@@ -542,7 +666,7 @@ func TestList(t *testing.T) {
 				return pages(ctx, req)
 			}
 			pods, err := s.client.List(b.Context(), "shop")
-			if !errors.Is(err, call.ErrNotFound) || pods != nil {
+			if !errors.Is(err, call.ErrNotFound) || len(pods) > 0 {
 				b.Errorf("The third page fails with NotFound. List returned %s and the error %v\nwant ErrNotFound, and no pods: nobody could tell that some are missing", names(pods), err)
 			}
 		})
@@ -565,7 +689,7 @@ func TestDeadlineOfList(t *testing.T) {
 			}
 		}
 		pods, err := s.client.List(b.Context(), "shop")
-		if !errors.Is(err, context.DeadlineExceeded) || b.Elapsed() != timeout || pods != nil {
+		if !errors.Is(err, context.DeadlineExceeded) || b.Elapsed() != timeout || len(pods) > 0 {
 			b.Errorf("There are twenty pages, and each takes %v. List(ctx, \"shop\")\nreturned after %v with %d pods and the error %v\n"+
 				"want none, and context.DeadlineExceeded, after %v", timeout*2/5, b.Elapsed(), len(pods), err, timeout)
 		}
@@ -599,6 +723,9 @@ func TestPages(t *testing.T) {
 		{"back to the second page, from the fifth", func(last string) string {
 			return map[string]string{"": "a", "a": "b", "b": "c", "c": "d", "d": "a"}[last]
 		}},
+		{"back to the third page, from the fifth", func(last string) string {
+			return map[string]string{"": "a", "a": "b", "b": "c", "c": "d", "d": "b"}[last]
+		}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 15, func(b *bubble.B) {
@@ -607,10 +734,10 @@ func TestPages(t *testing.T) {
 					if len(s.asked()) > 30 {
 						return nil, status.Error(codes.Aborted, "the test gives up: asked 30 times")
 					}
-					return &podsv1.ListPodsResponse{NextPageToken: tt.next(req.GetPageToken())}, nil
+					return &podsv1.ListPodsResponse{Pods: []*podsv1.Pod{{Name: "web-0"}}, NextPageToken: tt.next(req.GetPageToken())}, nil
 				}
 				pods, err := s.client.List(b.Context(), "shop")
-				if !errors.Is(err, call.ErrPages) || pods != nil {
+				if !errors.Is(err, call.ErrPages) || len(pods) > 0 {
 					b.Errorf("The server gives %s. After %s, List returned %s and the error %v\nwant ErrPages, and no pods", tt.why, times(len(s.asked())), names(pods), err)
 				}
 			})
@@ -620,30 +747,60 @@ func TestPages(t *testing.T) {
 
 // Calls before, during and after Close (grpc, ClientConn.Close).
 func TestClose(t *testing.T) {
-	bubble.Run(t, 16, func(b *bubble.B) {
-		s := start(b)
-		s.call(b.Context(), "shop", "web-0")
-		s.hang(func(context.Context) {})
-		var running []*bubble.Call
-		for _, method := range methods {
-			running = append(running, b.Go(method.name, func() error { return method.call(s, b.Context()) }))
-		}
-		<-time.After(time.Second)
-		for i := range 2 {
-			if err := s.client.Close(); err != nil {
-				b.Errorf("Close(), for the %s time, has the error %v, want none", [...]string{"first", "second"}[i], err)
+	for _, begun := range []bool{false, true} {
+		bubble.Run(t, 16, func(b *bubble.B) {
+			ends := new(ends)
+			s := startWith(b, timeout, grpc.WithStatsHandler(ends))
+			another := s.another()
+			s.call(b.Context(), "shop", "web-0")
+			answer := s.get
+			s.hang(func(ctx context.Context) {
+				if begun {
+					grpc.SendHeader(ctx, metadata.MD{}) // such a call is not asked again
+				}
+			})
+			var running []*bubble.Call
+			for _, method := range methods {
+				running = append(running, b.Go(method.name, func() error { defer ends.calls.Add(1); return method.call(s, b.Context()) }))
 			}
-		}
-		for i, method := range methods {
-			err := running[i].Wait()
-			s.mustBe(err, call.ErrClosed, false, method.name+", under way while Close is called")
-			s.mustBe(method.call(s, b.Context()), call.ErrClosed, false, method.name+", after Close")
-		}
-		if at, most := b.Elapsed(), time.Second+pause; at > most { // a pause between two attempts may be under way
-			b.Errorf("Close was called after 1s. The calls that were under way returned after %v, want %v at most", at, most)
-		}
-		if b.Wait(); s.link.Open() > 0 {
-			b.Errorf("After Close, %d connections are open, want none", s.link.Open())
+			<-time.After(time.Second)
+			for i := range 2 {
+				if err := s.client.Close(); err != nil {
+					b.Errorf("Close(), for the %s time, has the error %v, want none", [...]string{"first", "second"}[i], err)
+				}
+			}
+			for i, method := range methods {
+				err := running[i].Wait()
+				s.mustBe(err, call.ErrClosed, false, method.name+", under way while Close is called")
+				s.mustBe(method.call(s, b.Context()), call.ErrClosed, false, method.name+", after Close")
+			}
+			if at, most := b.Elapsed(), time.Second+pause; at > most { // a pause between two attempts may be under way
+				b.Errorf("Close was called after 1s. The calls that were under way returned after %v, want %v at most", at, most)
+			}
+			if b.Wait(); s.link.Open() > 0 {
+				b.Errorf("After Close, %d connections are open, want none", s.link.Open())
+			}
+			s.get = answer
+			if _, err := another.Get(b.Context(), "shop", "web-0"); err != nil {
+				b.Errorf("Get of another Client, which is not closed, has the error %v, want none", err)
+			}
+		})
+	}
+	bubble.Run(t, 16, func(b *bubble.B) {
+		var s *setup
+		s = startWith(b, timeout, grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, res any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			err := call(ctx, method, req, res, conn, opts...)
+			if err == nil { // Close comes between two pages
+				go s.client.Close()
+				<-time.After(time.Second)
+			}
+			return err
+		}))
+		s.pages(3, 1)
+		pods, err := s.client.List(b.Context(), "shop")
+		s.mustBe(err, call.ErrClosed, false, `List(ctx, "shop"), between two pages of which Close was called,`)
+		if len(pods) > 0 {
+			b.Errorf("Close was called between two pages of List: it returned %s, want no pods", names(pods))
 		}
 	})
 }
@@ -708,8 +865,16 @@ const (
 	timeout  = 10 * time.Second        // of the Clients
 	pause    = 1200 * time.Millisecond // at most, between two attempts: gRPC varies them by a fifth
 	soon     = time.Millisecond        // after a first attempt, within the pause before the next
+	many     = 101                     // calls at once
 	attempts = "grpc-previous-rpc-attempts"
+	pushback = "grpc-retry-pushback-ms"
 )
+
+// failures are the codes of calls that fail, but for InvalidArgument, and one
+// that nobody has given a name.
+var failures = []codes.Code{codes.Canceled, codes.Unknown, codes.DeadlineExceeded, codes.NotFound, codes.AlreadyExists, codes.PermissionDenied,
+	codes.ResourceExhausted, codes.FailedPrecondition, codes.Aborted, codes.OutOfRange, codes.Unimplemented, codes.Internal, codes.Unavailable,
+	codes.DataLoss, codes.Unauthenticated, 42}
 
 // methods are those of a Client that make calls.
 var methods = []struct {
@@ -756,7 +921,7 @@ func (s *service) note(ctx context.Context, req proto.Message) error {
 	if s.fails > 0 {
 		s.fails--
 		if s.final {
-			grpc.SetTrailer(ctx, metadata.Pairs("grpc-retry-pushback-ms", "-1"))
+			grpc.SetTrailer(ctx, metadata.Pairs(pushback, "-1"))
 		}
 		return s.err
 	}
@@ -781,6 +946,24 @@ func (s *service) ListPods(ctx context.Context, req *podsv1.ListPodsRequest) (*p
 	return s.list(ctx, req)
 }
 
+// ends is the last that gRPC does in its own Close. It has the calls that are
+// ended return first, if nothing else holds them up.
+type ends struct{ calls atomic.Int32 }
+
+func (e *ends) HandleConn(_ context.Context, s stats.ConnStats) {
+	if _, ok := s.(*stats.ConnEnd); ok {
+		for range 1 << 14 {
+			if e.calls.Load() < int32(len(methods)) {
+				runtime.Gosched()
+			}
+		}
+	}
+}
+
+func (*ends) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (*ends) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (*ends) HandleRPC(context.Context, stats.RPCStats)                         {}
+
 // setup is a server and the learner's client of it.
 type setup struct {
 	*service
@@ -791,6 +974,11 @@ type setup struct {
 }
 
 func start(b *bubble.B) *setup {
+	b.T().Helper()
+	return startWith(b, timeout)
+}
+
+func startWith(b *bubble.B, timeout time.Duration, opts ...grpc.DialOption) *setup {
 	b.T().Helper()
 	s := &setup{b: b, link: grpctest.New(b), service: &service{
 		get: func(_ context.Context, req *podsv1.GetPodRequest) (*podsv1.Pod, error) {
@@ -804,11 +992,11 @@ func start(b *bubble.B) *setup {
 	podsv1.RegisterPodServiceServer(server, s.service)
 	s.link.Serve(server)
 	var err error
-	b.Do(func() string { return "New(…, 10s, …)" }, func() {
-		s.client, err = call.New(grpctest.Target, timeout, s.link.Options("you")...)
+	b.Do(func() string { return fmt.Sprintf("New(…, %v, …)", timeout) }, func() {
+		s.client, err = call.New(grpctest.Target, timeout, append(s.link.Options("you"), opts...)...)
 	})
 	if err != nil || s.client == nil {
-		b.Fatalf("New(%q, 10s, credentials and a dialer)\nhas the error %v, want a Client and none", grpctest.Target, err)
+		b.Fatalf("New(%q, %v, credentials and a dialer)\nhas the error %v, want a Client and none", grpctest.Target, timeout, err)
 	}
 	b.Cleanup(func() {
 		s.client.Close()
@@ -887,31 +1075,34 @@ func (s *setup) pages(pages, pods int) (all []*podsv1.Pod) {
 	for i := range pages * pods {
 		all = append(all, &podsv1.Pod{Namespace: "shop", Name: fmt.Sprintf("web-%d", i)})
 	}
+	known := map[string]int{}
+	for i := range pages {
+		known[token(i)] = i
+	}
 	s.list = func(_ context.Context, req *podsv1.ListPodsRequest) (*podsv1.ListPodsResponse, error) {
-		for i := range pages {
-			if token(i) != req.GetPageToken() {
-				continue
-			}
-			res := &podsv1.ListPodsResponse{Pods: all[i*pods : (i+1)*pods]}
-			if s.hide > 0 && i == s.hide {
-				res.Pods = nil
-			}
-			if i+1 < pages {
-				res.NextPageToken = token(i + 1)
-			}
-			return res, nil
+		i, ok := known[req.GetPageToken()]
+		if !ok {
+			return nil, status.Errorf(codes.InvalidArgument, "a page_token that this server never gave: %q", req.GetPageToken())
 		}
-		return nil, status.Errorf(codes.InvalidArgument, "a page_token that this server never gave: %q", req.GetPageToken())
+		res := &podsv1.ListPodsResponse{Pods: all[i*pods : (i+1)*pods]}
+		if s.hide > 0 && i == s.hide {
+			res.Pods = nil
+		}
+		if i+1 < pages {
+			res.NextPageToken = token(i + 1)
+		}
+		return res, nil
 	}
 	return all
 }
 
-// token is that of the page after i others.
+// token is that of the page after i others. Nobody but the server reads it: case,
+// spaces and signs of all kinds count.
 func token(i int) string {
 	if i == 0 {
 		return ""
 	}
-	return fmt.Sprintf("after-%d/=", i)
+	return fmt.Sprintf("%c%d/+%%2F= ", "Aa"[i%2], i/2)
 }
 
 func (s *setup) asked() []ask {
@@ -993,13 +1184,25 @@ func invalid(violations map[string]string) error {
 	}
 	var bad errdetails.BadRequest
 	for field, text := range violations {
-		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{Field: field, Description: text})
+		bad.FieldViolations = append(bad.FieldViolations, violation(field, text).FieldViolations...)
 	}
-	with, err := st.WithDetails(&errdetails.RequestInfo{RequestId: "7"}, &bad) // others may stand before it
+	// Others may stand before it, and some that this program has no type for.
+	st = status.Convert(detailed(codes.InvalidArgument, "refused", &errdetails.RequestInfo{RequestId: "7"}, &bad))
+	p := st.Proto()
+	p.Details = append([]*anypb.Any{{TypeUrl: "type.googleapis.com/shop.Unheard", Value: []byte{8, 1}}}, p.Details...)
+	return status.ErrorProto(p)
+}
+
+func violation(field, text string) *errdetails.BadRequest {
+	return &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: text}}}
+}
+
+func detailed(code codes.Code, message string, details ...protoadapt.MessageV1) error {
+	st, err := status.New(code, message).WithDetails(details...)
 	if err != nil {
 		panic(err)
 	}
-	return with.Err()
+	return st.Err()
 }
 
 func same(got, want map[string]string) bool {
@@ -1021,13 +1224,20 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
+func calls(n int) string {
+	if n == 1 {
+		return "a call"
+	}
+	return fmt.Sprintf("%d calls", n)
+}
+
 func names(pods []*podsv1.Pod) string {
-	if pods == nil {
+	if len(pods) == 0 {
 		return "no pods"
 	}
 	var all []string
 	for _, p := range pods {
-		all = append(all, p.GetName())
+		all = append(all, strings.TrimPrefix(p.GetNamespace()+"/"+p.GetName(), "/"))
 	}
 	if len(all) > 12 {
 		all = append(all[:10], "…", fmt.Sprintf("(%d pods)", len(pods)))

@@ -1,13 +1,17 @@
 package watch_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net"
+	"regexp"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -38,14 +42,14 @@ func TestSnapshot(t *testing.T) {
 	t.Run("five pods", func(t *testing.T) {
 		bubble.Run(t, 1, func(b *bubble.B) {
 			w := start(b, limit)
-			w.put("shop", "web-1", "n1")
+			w.put("shop", "web-2", "n1")
 			w.put("bank", "web-0", "n2")
-			w.put("shop", "web-0", "n3")
+			w.put("shop", "db", "n3")
 			w.put("shop", "Web", "n4")
 			w.put("shop", "web-10", "n5")
 			ann := w.watch("ann", "", 0)
-			ann.mustHear("ADDED bank/web-0 n2", "ADDED shop/Web n4", "ADDED shop/web-0 n3",
-				"ADDED shop/web-1 n1", "ADDED shop/web-10 n5", "SYNCED")
+			ann.mustHear("ADDED bank/web-0 n2", "ADDED shop/Web n4", "ADDED shop/db n3",
+				"ADDED shop/web-10 n5", "ADDED shop/web-2 n1", "SYNCED")
 			ann.mustGoOn()
 		})
 	})
@@ -106,8 +110,10 @@ func TestChanges(t *testing.T) {
 		ann.mustHear("MODIFIED shop/web-0 n2")
 		w.put("shop", "web-0", "n2")
 		ann.mustHear("MODIFIED shop/web-0 n2")
+		w.put("shop", "web-0", "") // it is on no node: what is not put is not there
+		ann.mustHear("MODIFIED shop/web-0")
 		w.del("shop", "web-0", true)
-		ann.mustHear("DELETED shop/web-0 n2")
+		ann.mustHear("DELETED shop/web-0")
 		w.del("shop", "web-0", false)
 		w.del("bank", "web-1", false)
 		ann.mustHear()
@@ -167,17 +173,17 @@ func TestNamespace(t *testing.T) {
 	bubble.Run(t, 5, func(b *bubble.B) {
 		w := start(b, limit)
 		w.put("shop", "web-0", "n1")
-		w.put("bank", "web-0", "n1")
+		w.put("Shop", "web-0", "n1")
 		w.put("shopping", "web-0", "n1")
 		ann, bob := w.watch("ann", "shop", 0), w.watch("bob", "none", 0)
 		ann.mustHear("ADDED shop/web-0 n1 v1 @0", "SYNCED @3")
 		bob.mustHear("SYNCED @3")
-		w.put("bank", "web-0", "n2")
+		w.put("Shop", "web-0", "n2")
 		w.del("shopping", "web-0", true)
 		ann.mustHear()
 		w.put("shop", "web-0", "n2")
 		ann.mustHear("MODIFIED shop/web-0 n2 v6 @6")
-		w.del("bank", "web-0", true)
+		w.del("Shop", "web-0", true)
 		w.del("shop", "web-0", true)
 		ann.mustHear("DELETED shop/web-0 n2 v6 @8")
 		bob.mustHear()
@@ -194,18 +200,20 @@ func TestComeBack(t *testing.T) {
 		w.put("shop", "web-0", "n2")
 		w.del("shop", "web-1", true)
 		w.put("bank", "web-0", "n2")
+		w.put("bank", "web-0", "n3")
 
 		ann := w.watch("ann", "", 2)
-		ann.mustHear("ADDED shop/web-1 n1 v3 @3", "MODIFIED shop/web-0 n2 v4 @4", "DELETED shop/web-1 n1 v3 @5", "MODIFIED bank/web-0 n2 v6 @6")
+		ann.mustHear("ADDED shop/web-1 n1 v3 @3", "MODIFIED shop/web-0 n2 v4 @4", "DELETED shop/web-1 n1 v3 @5",
+			"MODIFIED bank/web-0 n2 v6 @6", "MODIFIED bank/web-0 n3 v7 @7")
 		bob := w.watch("bob", "shop", 3)
 		bob.mustHear("MODIFIED shop/web-0 n2 v4 @4", "DELETED shop/web-1 n1 v3 @5")
-		cid := w.watch("cid", "", 6)
+		cid := w.watch("cid", "", 7)
 		cid.mustHear()
 		dan := w.watch("dan", "shop", 5)
 		dan.mustHear()
 		w.put("shop", "web-2", "n1")
 		for _, c := range []*client{ann, bob, cid, dan} {
-			c.mustHear("ADDED shop/web-2 n1 v7 @7")
+			c.mustHear("ADDED shop/web-2 n1 v8 @8")
 		}
 	})
 }
@@ -228,8 +236,9 @@ func TestOutOfRange(t *testing.T) {
 		{"now", 4, 10, 10, codes.OK},
 		{"the next one, which nobody can have seen", 4, 10, 11, codes.OutOfRange},
 		{"one of a server that had far more changes", 4, 10, 1 << 40, codes.OutOfRange},
-		{"one of another server: this one had no change yet", 4, 0, 3, codes.OutOfRange},
+		{"one of another server: this one had no change yet", 4, 0, 1, codes.OutOfRange},
 		{"a negative one", 4, 10, -1, codes.InvalidArgument},
+		{"the lowest one", 4, 10, math.MinInt64, codes.InvalidArgument},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 7, func(b *bubble.B) {
@@ -242,12 +251,14 @@ func TestOutOfRange(t *testing.T) {
 					}
 				}
 				w.about = fmt.Sprintf("The server has a limit of %d, and had %d changes.", tt.limit, tt.changes)
-				ann := w.watch("ann", "", tt.version)
-				if tt.want == codes.OK {
-					ann.mustHear(want...)
-				} else {
-					ann.mustEnd(tt.want, "")
-					ann.mustHear()
+				for name, namespace := range map[string]string{"ann": "", "bob": "shop"} {
+					c := w.watch(name, namespace, tt.version)
+					if tt.want == codes.OK {
+						c.mustHear(want...)
+					} else {
+						c.mustEnd(tt.want, "")
+						c.mustHear()
+					}
 				}
 			})
 		})
@@ -356,6 +367,34 @@ func TestOneSender(t *testing.T) {
 				if n := w.tap("ann").most(); n > 1 {
 					w.Errorf("ann's connection is full: %s.\n%d goroutines are in Send on her stream.\nWant one at a time: Send is not made for two, and who knows in which order\nthey would send.", tt.what, n)
 				}
+			})
+		})
+	}
+}
+
+// A Send that fails, while the client is there (grpc.ServerStream, SendMsg).
+func TestSendFails(t *testing.T) {
+	for _, tt := range []struct {
+		why     string
+		version int64
+		begin   int // of the three pods, how many are put before
+	}{
+		{"of a snapshot", 0, 3},
+		{"of what was missed", 1, 3},
+		{"of a change", 1, 1},
+	} {
+		t.Run("Send "+tt.why, func(t *testing.T) {
+			bubble.Run(t, 9, func(b *bubble.B) {
+				w := start(b, limit)
+				pods := []*podsv1.Pod{pod("bank", "web-0", "n"), pod("shop", "web-0", unsendable), pod("shop", "web-1", "n")}
+				for _, p := range pods[:tt.begin] {
+					w.putPod(p)
+				}
+				ann := w.watch("ann", "", tt.version)
+				for _, p := range pods[tt.begin:] {
+					w.putPod(p)
+				}
+				ann.mustEnd(codes.Internal, "Send on her stream has returned that, for shop/web-0.\nIf more was sent, she would never know what she has missed")
 			})
 		})
 	}
@@ -524,16 +563,21 @@ func TestLimit(t *testing.T) {
 				ann.mustHear(fmt.Sprintf("MODIFIED shop/web m v%d @%d", n+1, n+1))
 			})
 		})
-		t.Run(fmt.Sprintf("%d of %d, behind a snapshot", n, n), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d of %d, amid a snapshot", n, n), func(t *testing.T) {
 			bubble.Run(t, 11, func(b *bubble.B) {
 				w := start(b, n)
-				w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while her snapshot was\nsent and %s.", n, came(n))
+				w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while her snapshot was\nsent, of as many pods, and %s.", n, came(n))
+				var want []string
+				for i := range n {
+					w.put("bank", fmt.Sprintf("web-%02d", i), "n")
+					want = append(want, fmt.Sprintf("ADDED bank/web-%02d n v%d @0", i, i+1))
+				}
+				want = append(want, fmt.Sprint("SYNCED @", n))
 				w.shut("ann")
 				ann := w.watch("ann", "", 0)
-				want := []string{"SYNCED @0"}
 				for i := range n {
 					w.put("shop", "web", fmt.Sprint("n", i))
-					want = append(want, fmt.Sprintf("%s shop/web n%d v%d @%d", change(i), i, i+1, i+1))
+					want = append(want, fmt.Sprintf("%s shop/web n%d v%d @%d", change(i), i, n+i+1, n+i+1))
 				}
 				w.open("ann")
 				ann.mustHear(want...)
@@ -576,6 +620,46 @@ func TestTooSlow(t *testing.T) {
 			w.mustRecover(ann)
 		})
 	})
+	t.Run("its connection is full amid a snapshot", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			const limit, there, changes = 5, 20, 40
+			w := start(b, limit)
+			w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while her snapshot of\n%d pods was sent, and %d changes came.", limit, there, changes)
+			for i := range there {
+				w.quietly(pod("bank", fmt.Sprint("web-", i), "n"))
+			}
+			w.shut("ann")
+			ann := w.watch("ann", "", 0)
+			for i := range changes {
+				w.put("shop", "web", fmt.Sprint("n", i))
+			}
+			w.open("ann")
+			ann.mustEnd(codes.ResourceExhausted, "more events waited for ann than may")
+			ann.mustHaveNoGap(0)
+			ann.mustHaveWhole(there)
+		})
+	})
+	t.Run("a few more than the limit", func(t *testing.T) {
+		const limit = 3
+		for i := range 2 * (limit + 2) {
+			bubble.Run(t, 12, func(b *bubble.B) {
+				n, namespace := limit+1+i/2, []string{"", "shop"}[i%2]
+				w := start(b, limit)
+				w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while %d changes came.", limit, n)
+				ann := w.watch("ann", namespace, 0)
+				ann.mustHear("SYNCED @0")
+				w.shut("ann")
+				for i := range n {
+					w.put("shop", "web", fmt.Sprint("n", i))
+				}
+				w.open("ann")
+				ann.mustHaveNoGap(0)
+				if got := len(ann.all()) - 1; got < n {
+					ann.mustEnd(codes.ResourceExhausted, fmt.Sprintf("she got %d of the %d changes", got, n))
+				}
+			})
+		}
+	})
 	t.Run("it calls Recv too late", func(t *testing.T) {
 		bubble.Run(t, 12, func(b *bubble.B) {
 			const limit, changes = 5, 120
@@ -592,24 +676,44 @@ func TestTooSlow(t *testing.T) {
 			w.mustRecover(ann)
 		})
 	})
-	t.Run("its connection stays full", func(t *testing.T) {
-		bubble.Run(t, 12, func(b *bubble.B) {
-			const limit, changes, size = 5, 400, 32 << 10
-			w := start(b, limit)
-			w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while %d changes came, of 32 KiB each.", limit, changes)
-			w.watch("ann", "", 0).mustHear("SYNCED @0")
+	for _, tt := range []struct {
+		why  string
+		full func(w *world)
+	}{
+		{"behind a snapshot", func(w *world) {
+			w.watch("ann", "shop", 0).mustHearAtLeast("SYNCED @3")
 			w.shut("ann")
-			before := heap()
-			for range changes {
-				w.quietly(big("shop", "web", size))
-			}
-			w.Wait()
-			if grown := heap() - before; grown > changes*size/4 {
-				w.Errorf("%s\nThe program has %d MiB more in memory.\nWant no event kept for her that she will never get.", w.about, grown>>20)
-			}
-			runtime.KeepAlive(w.s)
+		}},
+		{"amid a snapshot", func(w *world) {
+			w.shut("ann")
+			w.watch("ann", "", 0)
+		}},
+		{"amid what it missed", func(w *world) {
+			w.shut("ann")
+			w.watch("ann", "", 1)
+		}},
+	} {
+		t.Run("its connection stays full "+tt.why, func(t *testing.T) {
+			bubble.Run(t, 12, func(b *bubble.B) {
+				const limit, changes, size = 5, 400, 32 << 10
+				w := start(b, limit)
+				w.about = fmt.Sprintf("The server has a limit of %d. ann's connection was full while %d changes came, of 32 KiB each.", limit, changes)
+				for i := range 3 {
+					w.quietly(pod("shop", fmt.Sprint("web-", i), "n"))
+				}
+				tt.full(w)
+				before := heap()
+				for range changes {
+					w.quietly(big("shop", "web", size))
+				}
+				w.Wait()
+				if grown := heap() - before; grown > changes*size/4 {
+					w.Errorf("%s\nThe program has %d MiB more in memory.\nWant no event kept for her that she will never get.", w.about, grown>>20)
+				}
+				runtime.KeepAlive(w.s)
+			})
 		})
-	})
+	}
 }
 
 // What the server is given, and what it has sent (grpc/grpc-go#8186).
@@ -621,19 +725,21 @@ func TestShared(t *testing.T) {
 			ann.mustHear("SYNCED")
 			mine := pod("shop", "web-0", "n1")
 			mine.Labels = map[string]string{"app": "web"}
+			mine.CreateTime = timestamppb.New(time.Now())
 			mine.Version = 77
 			was := proto.CloneOf(mine)
 			w.putPod(mine)
 			if !proto.Equal(mine, was) {
 				w.Fatalf("Put was called with\n  %s\nand then that pod was\n  %s\nWant it left as it is: it is the caller's.", grpctest.Text(was), grpctest.Text(mine))
 			}
-			mine.Node, mine.Labels["app"] = "changed", "changed"
-			w.link.Note("the caller of Put changes node and labels of the pod that it has put")
+			mine.Node, mine.Labels["app"], mine.CreateTime.Seconds = "changed", "changed", 1
+			w.link.Note("the caller of Put changes node, labels and create_time of its pod")
 			ann.mustHear("ADDED shop/web-0 n1")
 			bob := w.watch("bob", "", 0)
 			bob.mustHear("ADDED shop/web-0 n1", "SYNCED")
-			if app := bob.all()[0].GetPod().GetLabels()["app"]; app != "web" {
-				w.Errorf("A pod was put that had the label app=web; then its caller changed that to %q\nin the same map. A client that watches got app=%s.\nWant app=web: what was put is the server's own.", "changed", app)
+			got := proto.CloneOf(bob.all()[0].GetPod())
+			if got.Version = was.Version; !proto.Equal(got, was) {
+				w.Errorf("Put was called with\n  %s\nand then its caller changed that pod, its label and its create_time in place.\nA client that watches got\n  %s\nWant what was put: the server has a copy of its own, of all that is in it.", grpctest.Text(was), grpctest.Text(got))
 			}
 			w.del("shop", "web-0", true)
 			ann.mustHear("DELETED shop/web-0 n1")
@@ -705,18 +811,38 @@ func TestOver(t *testing.T) {
 			w.mustHaveWatchers(0)
 		})
 	})
-	t.Run("the client cancels while its connection is full", func(t *testing.T) {
-		bubble.Run(t, 14, func(b *bubble.B) {
-			w := start(b, limit)
-			w.put("shop", "web-0", "n1")
+	for _, tt := range []struct {
+		why  string
+		full func(w *world) *client
+	}{
+		{"amid a snapshot", func(w *world) *client {
 			w.shut("ann")
-			ann := w.watch("ann", "", 0)
-			w.put("shop", "web-0", "n2")
-			ann.cancel()
-			w.mustHaveEnded("ann", "ann has cancelled her call", codes.Canceled)
-			w.mustHaveWatchers(0)
+			return w.watch("ann", "", 0)
+		}},
+		{"amid what it missed", func(w *world) *client {
+			w.shut("ann")
+			return w.watch("ann", "", 1)
+		}},
+		{"amid changes", func(w *world) *client {
+			ann := w.watch("ann", "", 2)
+			w.shut("ann")
+			return ann
+		}},
+	} {
+		t.Run("the client cancels while its connection is full "+tt.why, func(t *testing.T) {
+			bubble.Run(t, 14, func(b *bubble.B) {
+				w := start(b, limit)
+				w.put("shop", "web-0", "n1")
+				w.put("shop", "web-1", "n1")
+				ann := tt.full(w)
+				w.put("shop", "web-0", "n2")
+				w.mustHaveWatchers(1)
+				ann.cancel()
+				w.mustHaveEnded("ann", "ann has cancelled her call", codes.Canceled)
+				w.mustHaveWatchers(0)
+			})
 		})
-	})
+	}
 	for _, tt := range []struct {
 		why string
 		end func(ann *client)
@@ -838,6 +964,8 @@ func TestStop(t *testing.T) {
 				w.at("Stop()", w.s.Stop)
 				w.open("ann")
 				ann.mustEnd(codes.Unavailable, "the server has stopped")
+				ann.mustHaveWhole(limit)
+				ann.mustHaveNoGap(tt.version)
 				if n := len(ann.all()); n > 2 {
 					w.Errorf("%s. While Send\nwaited for her, Stop was called. Then her connection was free again, and she\ngot %d events, and Unavailable.\nWant Unavailable behind the event that was being sent, or one more: a client\nthat is slow would hold up GracefulStop until all is sent.", ann.call, n)
 				}
@@ -845,21 +973,32 @@ func TestStop(t *testing.T) {
 		})
 	}
 	t.Run("while changes wait", func(t *testing.T) {
-		bubble.Run(t, 15, func(b *bubble.B) {
-			w := start(b, limit)
-			ann := w.watch("ann", "", 0)
-			ann.mustHear("SYNCED")
-			w.shut("ann")
-			for range limit {
-				w.quietly(pod("shop", "web-0", "n1"))
+		// A select that may take a change as well as the stop takes the stop sooner
+		// or later: forty times is enough for later.
+		for range 40 {
+			if t.Failed() {
+				break
 			}
-			w.at("Stop()", w.s.Stop)
-			w.open("ann")
-			ann.mustEnd(codes.Unavailable, "the server has stopped")
-			if n := len(ann.all()) - 1; n > 2 {
-				w.Errorf("%s, and had her snapshot.\nWhile Send waited for her, %d changes came, and Stop was called. Then her\nconnection was free again, and she got %d of them, and Unavailable.\nWant Unavailable behind the event that was being sent, or one more: a client\nthat is slow would hold up GracefulStop until all is sent.", ann.call, limit, n)
-			}
-		})
+			bubble.Run(t, 15, func(b *bubble.B) {
+				const changes = limit - 2
+				w := start(b, limit)
+				ann := w.watch("ann", "", 0)
+				ann.mustHear("SYNCED")
+				w.shut("ann")
+				for range changes {
+					w.quietly(pod("shop", "web-0", "n1"))
+				}
+				w.at("Stop()", w.s.Stop)
+				w.put("shop", "web-1", "n1")
+				w.del("shop", "web-1", true)
+				w.at("Stop(), for the second time", w.s.Stop)
+				w.open("ann")
+				ann.mustEnd(codes.Unavailable, "the server has stopped")
+				if n := len(ann.all()) - 1; n > 2 {
+					w.Errorf("%s, and had her snapshot.\nWhile Send waited for her, %d changes came, and Stop was called. Then her\nconnection was free again, and she got %d of them, and Unavailable.\nWant Unavailable behind the event that was being sent, or one more: a client\nthat is slow would hold up GracefulStop until all is sent. (If both are ready,\nselect takes either: this shows in one run of four.)", ann.call, changes, n)
+				}
+			})
+		}
 	})
 	t.Run("while one is to end that has let too much wait", func(t *testing.T) {
 		bubble.Run(t, 15, func(b *bubble.B) {
@@ -933,13 +1072,13 @@ func TestWatch(t *testing.T) {
 		version int64
 		events  []*podsv1.WatchPodsResponse
 	}{
-		{"one change a minute", 5, []*podsv1.WatchPodsResponse{event(modified, 6), event(modified, 7), event(modified, 8)}},
-		{"a snapshot, one event a minute", 0, []*podsv1.WatchPodsResponse{event(added, 0), event(added, 0), event(synced, 8)}},
+		{"one change every five hours", 5, []*podsv1.WatchPodsResponse{event(modified, 6), event(modified, 7), event(modified, 8)}},
+		{"a snapshot, one event every five hours", 0, []*podsv1.WatchPodsResponse{event(added, 0), event(added, 0), event(synced, 8)}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 16, func(b *bubble.B) {
 				s := play(b, nil, tt.events...)
-				s.pause = time.Minute
+				s.pause = 5 * time.Hour
 				var at []time.Duration
 				s.watch("", tt.version, func(*podsv1.WatchPodsResponse) error {
 					at = append(at, b.Elapsed())
@@ -947,8 +1086,8 @@ func TestWatch(t *testing.T) {
 				})
 				s.mustHaveHeard(3)
 				s.mustReturn(8, nil)
-				if want := []time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute}; !slices.Equal(at, want) {
-					s.Errorf("%s\nThe server sent an event a minute, three of them.\neach was called at %v\nwant            at %v: as they come", s.call, at, want)
+				if want := []time.Duration{5 * time.Hour, 10 * time.Hour, 15 * time.Hour}; !slices.Equal(at, want) {
+					s.Errorf("%s\nThe server sent an event every five hours, three of them.\neach was called at %v\nwant            at %v: as they come", s.call, at, want)
 				}
 			})
 		})
@@ -1002,6 +1141,34 @@ func TestWatchFails(t *testing.T) {
 			s.mustHaveLeft()
 		})
 	})
+	t.Run("the caller's deadline comes", func(t *testing.T) {
+		bubble.Run(t, 17, func(b *bubble.B) {
+			s := play(b, nil, event(modified, 6), event(modified, 7))
+			s.stay = true
+			ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+			defer cancel()
+			s.watchWith(ctx, "", 5, nil)
+			s.mustHaveHeard(2)
+			s.mustReturnCode(7, codes.DeadlineExceeded)
+		})
+	})
+	t.Run("each cancels, and returns nil", func(t *testing.T) {
+		bubble.Run(t, 17, func(b *bubble.B) {
+			s := play(b, nil, event(modified, 6), event(modified, 7))
+			s.stay = true
+			ctx, cancel := context.WithCancel(b.Context())
+			s.watchWith(ctx, "", 5, func(e *podsv1.WatchPodsResponse) error {
+				if e.GetVersion() == 7 {
+					s.link.Note("each cancels ctx, and returns nil")
+					cancel()
+				}
+				return nil
+			})
+			s.mustHaveHeard(2)
+			s.mustReturnCode(7, codes.Canceled)
+			s.mustHaveLeft()
+		})
+	})
 }
 
 var errFull = errors.New("each is not content")
@@ -1013,19 +1180,28 @@ func TestEachFails(t *testing.T) {
 		err  error
 		nth  int
 		last int64
+		gone bool // cancels ctx before
 	}{
-		{"at the third event", errFull, 3, 7},
-		{"at the first event", errFull, 1, 5},
-		{"with io.EOF, at the second event", io.EOF, 2, 6},
-		{"with a status, at the second event", status.Error(codes.DataLoss, "each's own"), 2, 6},
+		{"at the third event", errFull, 3, 7, false},
+		{"at the first event", errFull, 1, 5, false},
+		{"with io.EOF, at the second event", io.EOF, 2, 6, false},
+		{"with context.Canceled, at the second event", context.Canceled, 2, 6, false},
+		{"with a status, at the second event", status.Error(codes.DataLoss, "each's own"), 2, 6, false},
+		{"and cancels ctx, at the second event", errFull, 2, 6, true},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 18, func(b *bubble.B) {
 				s := play(b, nil, event(modified, 6), event(modified, 7), event(modified, 8), event(modified, 9))
 				s.stay = true
 				n := 0
-				s.watch("", 5, func(*podsv1.WatchPodsResponse) error {
+				ctx, cancel := context.WithCancel(b.Context())
+				defer cancel()
+				s.watchWith(ctx, "", 5, func(*podsv1.WatchPodsResponse) error {
 					if n++; n == tt.nth {
+						if tt.gone {
+							s.link.Note("each cancels ctx")
+							cancel()
+						}
 						s.link.Note("each returns an error, for event %d", n)
 						return tt.err
 					}
@@ -1189,7 +1365,7 @@ func (w *world) put(namespace, name, node string) {
 
 func (w *world) putPod(p *podsv1.Pod) {
 	w.T().Helper()
-	w.at(fmt.Sprintf("Put(%s/%s on %s)", p.GetNamespace(), p.GetName(), p.GetNode()), func() { w.s.Put(p) })
+	w.at(fmt.Sprintf("Put(%s/%s on %s)", p.GetNamespace(), p.GetName(), cmp.Or(p.GetNode(), "no node")), func() { w.s.Put(p) })
 }
 
 // quietly puts a pod without a line in the story.
@@ -1283,6 +1459,9 @@ type tap struct {
 	err     error // of WatchPods
 }
 
+// unsendable is the node of a pod that no Send takes, as if its name was no UTF-8.
+const unsendable = "unsendable"
+
 // sent is a message, and what it was when it was sent.
 type sent struct{ msg, was proto.Message }
 
@@ -1291,19 +1470,33 @@ func (w *world) intercept(srv any, stream grpc.ServerStream, _ *grpc.StreamServe
 	ctx := stream.Context()
 	if w.age > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, w.age)
+		ctx, cancel = context.WithTimeoutCause(ctx, w.age, errors.New("a cause of the interceptor's own"))
 		defer cancel()
 	}
 	t := &tap{ServerStream: stream, ctx: ctx, w: w, name: strings.Join(metadata.ValueFromIncomingContext(stream.Context(), "client"), "")}
 	w.mu.Lock()
 	w.taps[t.name] = t
 	w.mu.Unlock()
-	err := handler(srv, t)
+	err := w.handle(srv, t, handler)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.over, t.err = true, err
 	return err
 }
+
+// handle calls WatchPods, whose panic is a failure.
+func (w *world) handle(srv any, stream grpc.ServerStream, handler grpc.StreamHandler) (err error) {
+	defer func() {
+		if crash := recover(); crash != nil {
+			w.Errorf("%sWatchPods panicked: %v\nat %s", w.begin(), crash, learnersLine.Find(debug.Stack()))
+			err = status.Error(codes.Internal, "WatchPods panicked")
+		}
+	}()
+	return handler(srv, stream)
+}
+
+// learnersLine is where the learner's code stands in a stack.
+var learnersLine = regexp.MustCompile(`grpc/watch/[a-z0-9]+\.go:\d+`)
 
 func (t *tap) Context() context.Context { return t.ctx }
 
@@ -1338,6 +1531,9 @@ func (t *tap) SendMsg(m any) error {
 		case <-t.Context().Done():
 			return status.FromContextError(t.Context().Err()).Err()
 		}
+	}
+	if e, ok := m.(*podsv1.WatchPodsResponse); ok && e.GetPod().GetNode() == unsendable {
+		return status.Error(codes.Internal, "this pod cannot be sent")
 	}
 	return t.ServerStream.SendMsg(m)
 }
@@ -1652,8 +1848,8 @@ func (c *client) mustGoOn() {
 }
 
 // mustHaveNoGap wants the events after SYNCED, or after that version, to be all
-// that there were, in order, as far as they go. The client watches all
-// namespaces.
+// that there were, in order, as far as they go. They are all of the client's
+// namespace.
 func (c *client) mustHaveNoGap(version int64) {
 	c.w.T().Helper()
 	begun := version > 0
@@ -1665,6 +1861,14 @@ func (c *client) mustHaveNoGap(version int64) {
 			begun = true
 		}
 		version = e.GetVersion()
+	}
+}
+
+// mustHaveWhole wants SYNCED not to have come before all of so many pods.
+func (c *client) mustHaveWhole(pods int) {
+	c.w.T().Helper()
+	if n := slices.IndexFunc(c.all(), func(e *podsv1.WatchPodsResponse) bool { return e.GetType() == synced }); n >= 0 && n < pods {
+		c.w.Fatalf("%s%s. There were %d pods. SYNCED came behind %d of them.\nWant none unless the snapshot is whole: the client takes the others for deleted.", c.w.begin(), c.call, pods, n)
 	}
 }
 
@@ -1735,8 +1939,9 @@ type script struct {
 	mu    sync.Mutex
 	asked []*podsv1.WatchPodsRequest
 
-	call  string // of Watch
-	heard []*podsv1.WatchPodsResponse
+	call  string                      // of Watch
+	kept  []*podsv1.WatchPodsResponse // what each was given
+	heard []*podsv1.WatchPodsResponse // what that was at the time
 	last  int64
 	err   error
 }
@@ -1801,7 +2006,7 @@ func (s *script) watchWith(ctx context.Context, namespace string, version int64,
 	s.call = fmt.Sprintf("Watch(ctx, client, %q, %d, each)", namespace, version)
 	s.Go(s.call, func() error {
 		s.last, s.err = watch.Watch(ctx, s.client, namespace, version, func(e *podsv1.WatchPodsResponse) error {
-			s.heard = append(s.heard, proto.CloneOf(e))
+			s.kept, s.heard = append(s.kept, e), append(s.heard, proto.CloneOf(e))
 			if each == nil {
 				return nil
 			}
@@ -1840,6 +2045,11 @@ func (s *script) mustHaveAsked(namespace string, version int64) {
 func (s *script) mustHaveHeard(n int) {
 	s.T().Helper()
 	s.Wait()
+	for i, e := range s.kept {
+		if !proto.Equal(e, s.heard[i]) {
+			s.Fatalf("%s called each with\n  %s\nand when it had returned, that event was\n  %s\nWant an event of its own for each call: who is given one may keep it.", s.call, grpctest.Text(s.heard[i]), grpctest.Text(e))
+		}
+	}
 	if slices.EqualFunc(s.heard, s.events[:n], func(a, b *podsv1.WatchPodsResponse) bool { return proto.Equal(a, b) }) {
 		return
 	}
@@ -1869,9 +2079,9 @@ func (s *script) mustReturn(last int64, err error) {
 func (s *script) mustReturnCode(last int64, code codes.Code) {
 	s.T().Helper()
 	or := ""
-	if code == codes.Canceled { // then ctx is done
-		or = ",\nor that of ctx: errors.Is(err, context.Canceled)"
-		if errors.Is(s.err, context.Canceled) && s.last == last {
+	if own := map[codes.Code]error{codes.Canceled: context.Canceled, codes.DeadlineExceeded: context.DeadlineExceeded}[code]; own != nil { // then ctx is done
+		or = fmt.Sprintf(",\nor that of ctx: errors.Is(err, context.%v)", code)
+		if errors.Is(s.err, own) && s.last == last {
 			return
 		}
 	}

@@ -182,6 +182,9 @@ func TestRooms(t *testing.T) {
 				w.say(two, w.text())
 				w.leave(two)
 			}
+			for _, where := range []string{"red", "Red", "red ", " red"} {
+				w.say(w.join(where, "ann"), w.text())
+			}
 		})
 	})
 	t.Run("how many there are", func(t *testing.T) {
@@ -192,6 +195,7 @@ func TestRooms(t *testing.T) {
 			where := w.d.Words(2)
 			one, two, three := w.join(where[0], w.d.Word()), w.join(where[0], w.d.Word()), w.join(where[1], w.d.Word())
 			w.mustHaveRooms(2)
+			w.mustBeApart(room.New(w.limits))
 			w.leave(one)
 			w.mustHaveRooms(2)
 			w.leave(two)
@@ -203,6 +207,16 @@ func TestRooms(t *testing.T) {
 			w.mustHaveRooms(0)
 		})
 	})
+}
+
+// mustBeApart wants nothing that happens to another Server to be seen in this one,
+// nor the other way round. It stops the other one.
+func (w *world) mustBeApart(other *room.Server) {
+	w.T().Helper()
+	if got := other.Rooms(); got != 0 {
+		w.Fatalf("Another Server is new: its Rooms() = %d, want 0.\nA Server has its own rooms: they are no variable of the package.", got)
+	}
+	w.at("Stop(), of another Server", other.Stop)
 }
 
 // Messages where they do not belong (gRPC, status codes).
@@ -280,6 +294,7 @@ func TestLimits(t *testing.T) {
 		{"as long as it may be", func(n int) string { return strings.Repeat("x", n) }},
 		{"as long as it may be, of letters with two bytes", func(n int) string { return strings.Repeat("ü", n/2) + "xx"[:n%2] }},
 		{"a blank", func(int) string { return " " }},
+		{"with U+00A0 and U+200D, which print nothing, and control nothing", func(int) string { return "a\u00a0\u200db" }},
 	}
 	for _, tt := range good {
 		t.Run("a room, a name and a text "+tt.why, func(t *testing.T) {
@@ -317,6 +332,12 @@ func TestLimits(t *testing.T) {
 				c.request(joining("room", name))
 				c.mustBeRefused(codes.InvalidArgument, w.bad("the member's name", name, tt.why))
 				w.say(first, w.text())
+				c = w.call("a client")
+				c.request(joining("another room", name))
+				c.mustBeRefused(codes.InvalidArgument, w.bad("the member's name", name, tt.why))
+				w.about = "A client was refused for its name. It wanted to join a room in which nobody is."
+				w.mustHaveRooms(1)
+				w.about = ""
 				w.leave(first)
 				w.mustHaveRooms(0)
 			})
@@ -451,6 +472,9 @@ func TestVanish(t *testing.T) {
 			w.say(w.join("room", c.name), w.text())
 		})
 	})
+	t.Run("a message of it is on its way", func(t *testing.T) {
+		bubble.Run(t, 9, onItsWay)
+	})
 	t.Run("before it has joined", func(t *testing.T) {
 		bubble.Run(t, 9, func(b *bubble.B) {
 			w := start(b)
@@ -460,6 +484,52 @@ func TestVanish(t *testing.T) {
 			w.mustHaveRooms(0)
 		})
 	})
+}
+
+// onItsWay has a client vanish when Recv has its next message and has not
+// returned it yet: Join, and then a text.
+func onItsWay(b *bubble.B) {
+	w := start(b)
+	names, never := w.d.Words(2), make(chan struct{})
+	ann := w.phone(names[0], 0)
+	ann.end = never
+	w.Go("Chat(stream)", ann.chat)
+	w.Wait()
+	for n, what := range []string{"Join", "a text"} {
+		bob, returned := w.phone(names[1], 1), make(chan struct{})
+		bob.end = never
+		bob.turn = func(next int) {
+			if next == n {
+				<-returned
+			}
+		}
+		call := w.Go("Chat(stream)", bob.chat)
+		w.Wait()
+		bob.cancel()
+		w.Wait()
+		close(returned)
+		w.Wait()
+		about := fmt.Sprintf("%s cancelled its call when %s was on its way: Recv returned it after that.", bob.name, what)
+		if !call.Returned() {
+			w.Fatalf("%s\nChat has not returned.\n\n%s", about, w.Waiting())
+		}
+		if err := call.Wait(); status.Code(err) != codes.Canceled {
+			w.Fatalf("%s\nChat returned %s, want Canceled", about, grpctest.Status(err))
+		}
+		all, in := ann.heard(), false
+		for i, e := range all {
+			if e.GetName() != bob.name {
+				continue
+			}
+			if e.GetJoined() == nil && !in {
+				w.Fatalf("%s\n%s heard\n  %s\nbehind%s\nWant nothing of one that has left.", about, ann.name, line(e, true), before(all, i, ""))
+			}
+			in = e.GetLeft() == nil
+		}
+		if in {
+			w.Fatalf("%s\n%s heard, at last,%s\nand not that %s left: it is there for ever. Let nobody in whose Chat has returned;\nor have whoever let one in wait for the call's end, too.", about, ann.name, before(all, len(all), ""), bob.name)
+		}
+	}
 }
 
 // deafSince has somebody join the room "room" whose connection is full from some
@@ -589,6 +659,49 @@ func TestQueue(t *testing.T) {
 			})
 		})
 	}
+	t.Run("and it says goodbye, and cancels", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			w := start(b)
+			w.counted = true
+			members := w.joinAll("room", 3)
+			deaf := members[0]
+			w.shut(deaf)
+			w.fill(members[1:], w.limits.Queue/2)
+			deaf.halfClose()
+			w.gone(deaf)
+			w.mustHear()
+			again := w.join("room", deaf.name)
+			deaf.cancel()
+			w.about = fmt.Sprintf("%s half-closed, and cancelled its call while %d events waited for it (rule 9)", deaf.name, w.limits.Queue/2)
+			w.mustHaveEnded(deaf, w.about, codes.Canceled)
+			w.about += ".\nThat it left has been told."
+			w.mustHear()
+			w.say(again, w.text())
+		})
+	})
+	t.Run("and it says goodbye, the last one in the room", func(t *testing.T) {
+		bubble.Run(t, 12, func(b *bubble.B) {
+			w := start(b)
+			w.counted = true
+			deaf := w.join("room", w.d.Word())
+			w.shut(deaf)
+			for range w.limits.Queue / 2 {
+				w.say(deaf, w.text())
+				w.Wait() // nobody is there to hear it first
+			}
+			deaf.halfClose()
+			w.gone(deaf)
+			w.about = fmt.Sprintf("%s was alone in the room, and half-closed while %d events waited for it.\nIt has left: nobody is in the room, which is gone (rule 5).", deaf.name, w.limits.Queue/2)
+			w.mustHaveRooms(0)
+			w.join("room", w.d.Word())
+			w.open(deaf)
+			deaf.mustHear()
+			deaf.mustEnd(codes.OK, "it has half-closed, and has read what waited")
+			w.about += fmt.Sprintf("\nAnother one has joined a new room of that name. Then %s's call ended.", deaf.name)
+			w.mustHaveRooms(1)
+			w.say(w.join("room", deaf.name), w.text())
+		})
+	})
 	t.Run("and it is refused", func(t *testing.T) {
 		bubble.Run(t, 12, func(b *bubble.B) {
 			w := start(b)
@@ -684,6 +797,49 @@ func TestTooSlow(t *testing.T) {
 			deaf.mustEnd(codes.ResourceExhausted, "more events waited than may")
 			w.mustBeBeginning(deaf, members[0])
 			w.say(members[0], w.text())
+		})
+	})
+	t.Run("others come and go, and say nothing", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			w := startWith(b, room.Limits{Name: 20, Text: 20, Queue: 6})
+			members := w.joinAll("room", 2)
+			deaf := members[1]
+			deaf.lost = true
+			w.shut(deaf)
+			guests := w.limits.Queue + 2
+			w.about = fmt.Sprintf("Limits.Queue is %d. The connection of %s is full. %d guests came and went, and\nsaid nothing: %d events.", w.limits.Queue, deaf.name, guests, 2*guests)
+			for range guests {
+				c := w.call(w.d.Word())
+				c.request(joining("room", c.name))
+				w.Wait()
+				c.halfClose()
+				w.Wait()
+			}
+			w.mustHaveEnded(deaf, w.about, codes.ResourceExhausted)
+			w.mustAgree(members[:1], []*client{deaf})
+		})
+	})
+	t.Run("many are thrown out, and that is too much for one more", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			w := startWith(b, room.Limits{Name: 20, Text: 20, Queue: 3})
+			first := w.join("room", w.d.Word())
+			slow := w.joinAll("room", 2*w.limits.Queue+3)
+			one := w.join("room", w.d.Word())
+			for _, c := range slow {
+				w.shut(c)
+			}
+			w.fill([]*client{first}, w.limits.Queue)
+			w.shut(one)
+			texts := 0
+			for ; texts < w.limits.Queue+3 && !w.over(slow[0]); texts++ {
+				w.send(first, w.text())
+				w.Wait()
+			}
+			w.about = fmt.Sprintf("Limits.Queue is %d. The connections of %d are full. When %d events wait for each,\nthat of %s gets full, too, and %s says %d texts: the %d are thrown out.", w.limits.Queue, len(slow), w.limits.Queue, one.name, first.name, texts, len(slow))
+			for _, c := range slow {
+				w.mustHaveEnded(c, w.about, codes.ResourceExhausted)
+			}
+			w.mustHaveEnded(one, fmt.Sprintf("%s\nThat they left, %s has to hear as well: %d events more", w.about, one.name, len(slow)), codes.ResourceExhausted)
 		})
 	})
 	t.Run("it calls Recv too late", func(t *testing.T) {
@@ -1206,14 +1362,15 @@ type phone struct {
 	name       string
 	texts      int                       // that it says
 	begin, end <-chan struct{}           // closed when it may say something, and half-close
-	turn       func(n int)               // if not nil, waits until text n may come, and needs no begin
+	turn       func(n int)               // if not nil, waits until text n may come (0 is Join), and needs no begin
 	deaf       <-chan struct{}           // until it is closed, Send waits, but for the first event
 	hears      chan *roomv1.ChatResponse // if not nil, gets what is heard
 	slow       bool                      // Context takes its time
 	welcomed   chan struct{}             // closed at the first event
 
 	ctx      context.Context // done when Chat has returned
-	received int             // messages that Chat has asked for
+	cancel   context.CancelFunc
+	received int // messages that Chat has asked for
 
 	mu     sync.Mutex
 	events []*roomv1.ChatResponse
@@ -1227,9 +1384,8 @@ func (w *world) phone(name string, texts int) *phone {
 
 // chat calls Chat.
 func (p *phone) chat() error {
-	ctx, cancel := context.WithCancel(p.w.Context())
-	defer cancel()
-	p.ctx = ctx
+	p.ctx, p.cancel = context.WithCancel(p.w.Context())
+	defer p.cancel()
 	return p.w.s.Chat(&grpc.GenericServerStream[roomv1.ChatRequest, roomv1.ChatResponse]{ServerStream: p})
 }
 
@@ -1253,7 +1409,7 @@ func (p *phone) RecvMsg(m any) error {
 	n := p.received
 	p.received++
 	switch {
-	case n > 0 && n <= p.texts && p.turn != nil:
+	case n <= p.texts && p.turn != nil:
 		p.turn(n)
 	case n == 1:
 		if err := p.await(p.begin); err != nil {
@@ -1301,7 +1457,7 @@ func (p *phone) SendMsg(m any) error {
 	} else if p.deaf != nil {
 		return p.await(p.deaf)
 	}
-	return p.ctx.Err()
+	return status.FromContextError(p.ctx.Err()).Err() // nil, if it is not done
 }
 
 // heard returns the events so far.
@@ -1954,6 +2110,15 @@ func (t *tap) mustBeUnchanged() {
 	}
 }
 
+// over says whether Chat has returned for that client.
+func (w *world) over(c *client) bool {
+	w.T().Helper()
+	t := w.tap(c)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.over
+}
+
 // mustHaveEnded wants Chat to have returned an error with one of those codes, for
 // that client.
 func (w *world) mustHaveEnded(c *client, why string, want ...codes.Code) {
@@ -1962,6 +2127,7 @@ func (w *world) mustHaveEnded(c *client, why string, want ...codes.Code) {
 	t.mu.Lock()
 	over, err := t.over, t.err
 	t.mu.Unlock()
+	why = strings.TrimSuffix(why, ".")
 	switch {
 	case !over:
 		w.Fatalf("%s. Chat has not returned for %s by %v.\nWant it to, at once, with %v.\n\n%s", why, c.label, w.Elapsed(), either(want), w.Waiting())
@@ -2027,6 +2193,15 @@ func sorted[V any](m map[string]V) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// quoted is list, of texts that may be empty.
+func quoted(texts []string) string {
+	var all []string
+	for _, text := range texts {
+		all = append(all, fmt.Sprintf("%q", text))
+	}
+	return list(all)
 }
 
 // short leaves out the middle of a long line.
@@ -2209,7 +2384,7 @@ func (s *script) mustJoin() *room.Member {
 	s.T().Helper()
 	m, err := s.join(s.Context())
 	if err != nil || m == nil {
-		s.Fatalf("%s = %v, %s\nThe server has welcomed it: want a Member, nil.", s.call(), m, words(err))
+		s.Fatalf("%s = %s, %s\nThe server has welcomed it: want a Member, nil.", s.call(), one(m), words(err))
 	}
 	return m
 }
@@ -2225,6 +2400,9 @@ func (s *script) mustHaveLeft(what string) {
 
 // words is an error, as a failure tells of it.
 func words(err error) string {
+	if errors.Is(err, io.EOF) && err != io.EOF {
+		return fmt.Sprintf("%q, which wraps io.EOF and is not the same", err)
+	}
 	for name, known := range map[string]error{"nil": nil, "io.EOF": io.EOF, "ErrLeft": room.ErrLeft, "ErrEnded": room.ErrEnded, "ErrProtocol": room.ErrProtocol} {
 		if errors.Is(err, known) {
 			return name
@@ -2278,8 +2456,8 @@ func TestJoin(t *testing.T) {
 						s.client = refusing{s.client, s.link.Note, s.Wait}
 					}
 					m, err := s.join(b.Context())
-					if m != nil || status.Code(err) != code {
-						s.Fatalf("%s = %s, %s\nwant nil, and an error whose status.Code is %v", s.call(), one(m), words(err), code)
+					if m != nil || status.Code(err) != code || errors.Is(err, room.ErrProtocol) {
+						s.Fatalf("%s = %s, %s\nwant nil, and an error whose status.Code is %v: not ErrProtocol", s.call(), one(m), words(err), code)
 					}
 				})
 			})
@@ -2349,6 +2527,14 @@ func one(m *room.Member) string {
 	return "a Member"
 }
 
+// event is what Recv returned, in words.
+func event(e *roomv1.ChatResponse) string {
+	if e == nil {
+		return "nil"
+	}
+	return "{" + grpctest.Text(e) + "}"
+}
+
 // refusing is a client whose call is over before anything is sent: Send returns
 // io.EOF then, and only Recv says why (grpc/grpc-go#1319).
 type refusing struct {
@@ -2372,7 +2558,7 @@ func (s *script) mustRecv(m *room.Member, want *roomv1.ChatResponse) {
 	s.T().Helper()
 	got, err := s.recv(m)
 	if err != nil || !proto.Equal(got, want) {
-		text := fmt.Sprintf("Recv() = {%s}, %s\nwant   = {%s}, nil", grpctest.Text(got), words(err), grpctest.Text(want))
+		text := fmt.Sprintf("Recv() = %s, %s\nwant   = %s, nil", event(got), words(err), event(want))
 		if err == nil && proto.Equal(got, s.welcome()) {
 			text += "\nThat is Welcome(): Recv returns all events after it (rule 18)."
 		}
@@ -2420,15 +2606,14 @@ func TestSay(t *testing.T) {
 			s := scripted(b, listening)
 			m := s.mustJoin()
 			var want []string
-			for range 5 {
-				text := s.d.Text(20)
+			for _, text := range []string{s.d.Text(20), " a  b ", "", "a\n", s.d.Text(20)} { // what is bad, the server refuses
 				want = append(want, text)
 				if err := s.say(m, text); err != nil {
 					s.Fatalf("Say(%q) = %s, want nil", text, words(err))
 				}
 			}
 			if got := s.said(); !slices.Equal(got, want) {
-				s.Fatalf("Say was called with%s\nand the server heard%s\nwant the same", list(want), list(got))
+				s.Fatalf("Say was called with%s\nand the server heard%s\nwant the same: what can be said, the server knows", quoted(want), quoted(got))
 			}
 		})
 	})
@@ -2585,7 +2770,7 @@ func TestGoodbye(t *testing.T) {
 				stream.Send(s.welcome())
 				stream.Send(s.saidBy(s.who, 8))
 				err := s.hearAll(stream)
-				<-time.After(time.Minute)
+				<-time.After(time.Hour)
 				stream.Send(s.saidBy(s.d.Word(), 9))
 				stream.Send(s.saidBy(s.who, 10))
 				return err
@@ -2602,7 +2787,7 @@ func TestGoodbye(t *testing.T) {
 			}
 			e, err := s.recv(m)
 			if err != nil || e.GetNumber() != 9 {
-				s.Fatalf("After Leave() the server sent events 9 and 10, and ended the call with OK.\nRecv() = {%s}, %s\nwant event 9, nil", grpctest.Text(e), words(err))
+				s.Fatalf("After Leave() the server sent events 9 and 10, and ended the call with OK.\nRecv() = %s, %s\nwant event 9, nil", event(e), words(err))
 			}
 			s.mustRecv(m, s.saidBy(s.who, 10))
 			if _, err := s.recv(m); err != io.EOF {
@@ -2613,24 +2798,36 @@ func TestGoodbye(t *testing.T) {
 			}
 		})
 	})
-	t.Run("from a call that is over", func(t *testing.T) {
-		bubble.Run(t, 18, func(b *bubble.B) {
-			s := scripted(b, func(s *script, stream scriptStream) error {
-				stream.Send(s.welcome())
-				return status.Error(codes.Unavailable, "on purpose")
+	for _, known := range []bool{false, true} {
+		name := "from a call that is over"
+		if known {
+			name += ", as Say and Recv have said"
+		}
+		t.Run(name, func(t *testing.T) {
+			bubble.Run(t, 18, func(b *bubble.B) {
+				s := scripted(b, func(s *script, stream scriptStream) error {
+					stream.Send(s.welcome())
+					return status.Error(codes.Unavailable, "on purpose")
+				})
+				m := s.mustJoin()
+				s.Wait()
+				about := "The server has ended the call with Unavailable, and after that Leave() was called."
+				if known {
+					s.say(m, "hello")
+					s.recv(m)
+					about = "The server has ended the call with Unavailable, as Say and Recv have said, and after\nthat Leave() was called."
+				}
+				s.Go("Leave()", func() error { m.Leave(); return nil }).Wait() // the README does not say what it returns
+				if err := s.say(m, "hello"); !errors.Is(err, room.ErrLeft) {
+					s.Fatalf("%s Say(%q) = %s, want ErrLeft:\nwho has left is told so, whether the call is over or not", about, "hello", words(err))
+				}
+				if _, err := s.recv(m); status.Code(err) != codes.Unavailable {
+					s.Fatalf("%s\nRecv() = %s\nwant an error whose status.Code is Unavailable, however often it is called", about, words(err))
+				}
 			})
-			m := s.mustJoin()
-			s.Wait()
-			s.Go("Leave()", func() error { m.Leave(); return nil }).Wait() // the README does not say what it returns
-			if err := s.say(m, "hello"); !errors.Is(err, room.ErrLeft) {
-				s.Fatalf("The server has ended the call, and after that Leave() was called. Say(%q) = %s, want ErrLeft:\nwho has left is told so, whether the call is over or not", "hello", words(err))
-			}
-			if _, err := s.recv(m); status.Code(err) != codes.Unavailable {
-				s.Fatalf("The server has ended the call with Unavailable, and after that Leave() was called.\nRecv() = %s\nwant an error whose status.Code is that", words(err))
-			}
 		})
-	})
-	for _, code := range []codes.Code{codes.Unavailable, codes.ResourceExhausted} {
+	}
+	for _, code := range []codes.Code{codes.OK, codes.Unavailable, codes.ResourceExhausted} {
 		t.Run(fmt.Sprintf("the server ends it with %v", code), func(t *testing.T) {
 			bubble.Run(t, 18, func(b *bubble.B) {
 				s := scripted(b, func(s *script, stream scriptStream) error {
@@ -2640,12 +2837,37 @@ func TestGoodbye(t *testing.T) {
 				})
 				m := s.mustJoin()
 				s.mustRecv(m, s.saidBy(s.who, 8))
-				if _, err := s.recv(m); status.Code(err) != code {
-					s.Fatalf("The server has ended the call with %v.\nRecv() = %s\nwant an error whose status.Code is that", code, words(err))
+				for range 2 {
+					switch _, err := s.recv(m); {
+					case code == codes.OK && err != io.EOF:
+						s.Fatalf("The server has ended the call with OK, and Leave() was not called.\nRecv() = %s, want io.EOF, however often it is called", words(err))
+					case code != codes.OK && status.Code(err) != code:
+						s.Fatalf("The server has ended the call with %v.\nRecv() = %s\nwant an error whose status.Code is that, however often it is called", code, words(err))
+					}
 				}
 			})
 		})
 	}
+	t.Run("and nothing of it is left in ctx", func(t *testing.T) {
+		bubble.Run(t, 18, func(b *bubble.B) {
+			s := scripted(b, func(s *script, stream scriptStream) error {
+				stream.Send(s.welcome())
+				return s.hearAll(stream)
+			})
+			ctx := &parent{Context: b.Context()}
+			m, err := s.join(ctx)
+			if err != nil {
+				s.Fatalf("%s = %s, want nil", s.call(), words(err))
+			}
+			s.leave(m)
+			if _, err := s.recv(m); err != io.EOF {
+				s.Fatalf("After Leave() the server ended the call with OK.\nRecv() = %s, want io.EOF", words(err))
+			}
+			if s.Wait(); ctx.children.Load() > 0 {
+				s.Fatalf("The call is over, Recv() = io.EOF, and the ctx of Join still has a child that nobody\nhas cancelled. A ctx that lives as long as the program keeps each one of them.\nWhat context.WithCancel returns is to be called at the end of the call, too.")
+			}
+		})
+	})
 	t.Run("ctx is cancelled", func(t *testing.T) {
 		bubble.Run(t, 18, func(b *bubble.B) {
 			s := scripted(b, func(s *script, stream scriptStream) error {
@@ -2667,6 +2889,23 @@ func TestGoodbye(t *testing.T) {
 	t.Run("over TCP, with your own server", func(t *testing.T) {
 		loopback.Run(t, 18, overTCP)
 	})
+}
+
+// parent is a context that counts those derived from it which are not done
+// (context, AfterFunc).
+type parent struct {
+	context.Context
+	children atomic.Int32
+}
+
+// Value has nothing: by it package context would find the parent within.
+func (p *parent) Value(any) any { return nil }
+
+func (p *parent) AfterFunc(f func()) (stop func() bool) {
+	p.children.Add(1)
+	once := sync.OnceFunc(func() { p.children.Add(-1) })
+	stopped := context.AfterFunc(p.Context, func() { once(); f() })
+	return func() bool { once(); return stopped() }
 }
 
 // overTCP has two members talk over a real socket (net, TCPListener).

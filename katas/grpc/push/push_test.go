@@ -100,6 +100,10 @@ func TestApart(t *testing.T) {
 		bob.mustGet(answer(1, 1, summary("cpu", 1, 2, 2, 2)))
 		ann.mustSend(batch("cpu", 5))
 		ann.mustGet(answer(3, 4, summary("cpu", 3, 1, 5, 9), summary("mem", 1, 4, 4, 4)))
+		refused := s.begin("ann")
+		refused.mustSend(batch("cpu", 7))
+		refused.send([]*metricsv1.Sample{{Name: "cpu"}}) // without time
+		refused.finish()
 		again := s.begin("ann")
 		again.mustSend(batch("mem", 6))
 		again.mustGet(answer(1, 1, summary("mem", 1, 6, 6, 6)))
@@ -568,6 +572,8 @@ func TestSlowServer(t *testing.T) {
 			<-time.After(time.Hour)
 			return s.readAll(stream)
 		}
+		keep := &keeper{}
+		s.client = metricsv1.NewMetricsServiceClient(s.link.Dial("Push", grpc.WithChainStreamInterceptor(keep.intercept)))
 		var drawn atomic.Int64
 		samples := batch(strings.Repeat("x", size), 1)
 		s.pushLater(b.Context(), func(yield func([]*metricsv1.Sample) bool) {
@@ -582,6 +588,8 @@ func TestSlowServer(t *testing.T) {
 		b.Wait()
 		if n := drawn.Load(); n*size > most {
 			b.Fatalf("The server has not called Recv so far. Push has drawn %d batches of 8 KiB.\nWant it to wait after some 200 KiB, which gRPC holds: Send waits, and so does Push.", n)
+		} else if sent := keep.calls.Load(); n > sent {
+			b.Fatalf("The server has not called Recv so far. Push has called Send %d times, which waits now,\nand has drawn %d batches. Want none drawn while Send waits.", sent, n)
 		}
 		s.wait()
 		if got := len(s.received()); got != all {
@@ -1607,7 +1615,10 @@ func (s *script) mustHaveLeft(why string) {
 }
 
 // keeper keeps what a client sends.
-type keeper struct{ sent []sent }
+type keeper struct {
+	sent  []sent
+	calls atomic.Int64 // of Send
+}
 
 // sent is a message, and what it was when it was sent.
 type sent struct{ msg, was proto.Message }
@@ -1623,6 +1634,7 @@ type kept struct {
 }
 
 func (c *kept) SendMsg(m any) error {
+	c.k.calls.Add(1)
 	if msg, ok := m.(proto.Message); ok {
 		c.k.sent = append(c.k.sent, sent{msg, proto.Clone(msg)})
 	}

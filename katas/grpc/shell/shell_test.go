@@ -1176,10 +1176,14 @@ func TestRunFails(t *testing.T) {
 			})
 		})
 	}
+	detailed, err := status.New(codes.Internal, "on purpose").WithDetails(&shellv1.Size{Rows: 24})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		why string
 		end error
-	}{{"OK", nil}, {"Unavailable", status.Error(codes.Unavailable, "on purpose")}, {"Internal", status.Error(codes.Internal, "on purpose")}} {
+	}{{"OK", nil}, {"Unavailable", status.Error(codes.Unavailable, "on purpose")}, {"Internal, with a detail", detailed.Err()}} {
 		t.Run(tt.why+", and no Exit", func(t *testing.T) {
 			bubble.Run(t, 16, func(b *bubble.B) {
 				s := play(b)
@@ -1193,6 +1197,9 @@ func TestRunFails(t *testing.T) {
 					s.mustReturn(0, shell.ErrNoExit)
 				} else {
 					s.mustReturnCode(status.Code(tt.end))
+					if want, got := len(status.Convert(tt.end).Details()), len(status.Convert(s.err).Details()); got != want {
+						s.Errorf("The status of the call has %d detail, and that of Run's error has %d.\nWant the status that came, or an error that wraps it.", want, got)
+					}
 				}
 			})
 		})

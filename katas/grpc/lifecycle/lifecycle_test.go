@@ -1,7 +1,6 @@
 package lifecycle_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +8,13 @@ import (
 	"log"
 	"log/slog"
 	"net"
+	"os"
 	"path"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -23,6 +24,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -32,12 +34,14 @@ import (
 	"github.com/example/netkata/harness/grpctest"
 	"github.com/example/netkata/harness/loopback"
 	"github.com/example/netkata/katas/grpc/lifecycle"
+	metricsv1 "github.com/example/netkata/pb/metrics/v1"
 	podsv1 "github.com/example/netkata/pb/pods/v1"
 )
 
 const (
 	grace   = 30 * time.Second
 	service = "netkata.pods.v1.PodService"
+	another = "netkata.metrics.v1.MetricsService"
 	get     = "/" + service + "/GetPod"
 	watch   = "/" + service + "/WatchPods"
 )
@@ -45,18 +49,22 @@ const (
 // Two calls, and a minute in between (grpc-go, Server.Serve).
 func TestServe(t *testing.T) {
 	bubble.Run(t, 1, func(b *bubble.B) {
+		refused, _ := status.New(codes.NotFound, "no such pod").WithDetails(&podsv1.Pod{Name: "web-9"})
 		s := start(b, grace, handlers{"three": func(_ context.Context, send func()) error {
 			for range 3 {
 				send()
 			}
 			return nil
-		}})
+		}, "refused": func(context.Context, func()) error { return refused.Err() }})
 		c := s.dial("ann")
 		c.mustGet("web-0")
 		s.pass(time.Minute)
 		s.mustServe()
 		if o := c.watch("three").outcome(); !o.is(codes.OK) || o.heard != 3 {
 			s.Fatalf("%s\nWatchPods, whose handler sends 3 messages and returns nil,\n%s\nwant OK, messages: 3", s.title(), o)
+		}
+		if o := c.get("refused").outcome(); !proto.Equal(status.Convert(o.err).Proto(), refused.Proto()) {
+			s.Fatalf("%s\nGetPod, whose handler returns\n%s,\nended with\n%s\nwant the handler's: code, message and details", s.title(), grpctest.Status(refused.Err()), grpctest.Status(o.err))
 		}
 		if n := s.registered.Load(); n != 1 {
 			s.Fatalf("%s\ncalled Register %d times, want once", s.title(), n)
@@ -69,7 +77,7 @@ func TestHealth(t *testing.T) {
 	bubble.Run(t, 2, func(b *bubble.B) {
 		s := start(b, grace, nil)
 		c := s.dial("the probe")
-		for _, name := range []string{"", service} {
+		for _, name := range []string{"", service, another} {
 			c.mustBe(name, healthv1.HealthCheckResponse_SERVING)
 			w := c.watchHealth(name)
 			w.mustHave(healthv1.HealthCheckResponse_SERVING)
@@ -93,7 +101,7 @@ func TestReflection(t *testing.T) {
 		for _, x := range answer.GetListServicesResponse().GetService() {
 			names = append(names, x.GetName())
 		}
-		for _, want := range []string{service, "grpc.health.v1.Health"} {
+		for _, want := range []string{service, another, "grpc.health.v1.Health"} {
 			if !slices.Contains(names, want) {
 				s.Fatalf("%s\nreflection lists %q\nwant %q among them", s.title(), names, want)
 			}
@@ -124,15 +132,27 @@ func fileNames(answer *reflectionv1.ServerReflectionResponse) []string {
 // secret is what handlers panic with: not for clients.
 const secret = "the password is swordfish"
 
+// onPurpose is what is printed if nobody recovers.
+const onPurpose = "rule 4: this handler panics on purpose: " + secret
+
+// runtimeError is what a nil map or an index panics with.
+type runtimeError string
+
+func (e runtimeError) Error() string { return string(e) }
+func (e runtimeError) RuntimeError() {}
+
 // Handlers that panic (grpc-go #441).
 func TestPanic(t *testing.T) {
 	for _, tt := range []struct {
 		why  string
-		call func(c *client) *call
+		call func(c *client, name string) *call
 		sent int // messages before the panic
+		with any
 	}{
-		{"a unary one", func(c *client) *call { return c.get("panic") }, 0},
-		{"a streaming one", func(c *client) *call { return c.watch("panic") }, 2},
+		{"a unary one", (*client).get, 0, onPurpose},
+		{"a streaming one", (*client).watch, 2, onPurpose},
+		{"with an error of the runtime", (*client).get, 0, runtimeError(onPurpose)},
+		{"with an error that is a status", (*client).watch, 1, status.Error(codes.NotFound, onPurpose)},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 4, func(b *bubble.B) {
@@ -141,20 +161,25 @@ func TestPanic(t *testing.T) {
 						for range tt.sent {
 							send()
 						}
-						panic("rule 4: this handler panics on purpose: " + secret)
+						panic(tt.with)
 					},
 					"stays": untilCancelled,
 				})
 				other := s.dial("bob").watch("stays")
 				c := s.dial("ann")
-				x := tt.call(c)
+				x := tt.call(c, "panic")
 				o := x.outcome()
 				if !o.is(codes.Internal) || o.heard != tt.sent {
 					s.Fatalf("%s\n%s, whose handler sends %d messages and panics,\n%s\nwant those messages, and Internal at once", s.title(), x.name, tt.sent, o)
 				}
 				st := status.Convert(o.err)
-				if text := fmt.Sprint(st.Message(), st.Details()); strings.Contains(text, "swordfish") || strings.Contains(text, "goroutine ") {
-					s.Fatalf("%s\n%s, whose handler panics with\n%q,\ntold the client\n%q\nwant no word of that: it may hold what no client shall see", s.title(), x.name, secret, st.Message())
+				for _, told := range []struct {
+					where string
+					what  any
+				}{{"message of the status", st.Message()}, {"details of the status", st.Details()}, {"header", o.header}, {"trailer", o.trailer}} {
+					if text := fmt.Sprint(told.what); strings.Contains(text, "swordfish") || strings.Contains(text, "goroutine ") {
+						s.Fatalf("%s\n%s, whose handler panics with\n%q,\ntold the client, in the %s,\n%s\nwant no word of that: it may hold what no client shall see", s.title(), x.name, secret, told.where, cut(text, 300))
+					}
 				}
 				other.mustGoOn("the handler of another call has panicked")
 				c.mustGet("web-0")
@@ -168,7 +193,9 @@ func TestLog(t *testing.T) {
 	took := func(d time.Duration, err error) handler {
 		return func(ctx context.Context, send func()) error {
 			send()
-			<-time.After(d)
+			if d > 0 {
+				<-time.After(d)
+			}
 			send()
 			return err
 		}
@@ -182,45 +209,93 @@ func TestLog(t *testing.T) {
 		err    error
 		want   codes.Code
 	}{
-		{"a unary call", (*client).get, get, 2 * time.Second, nil, codes.OK},
+		{"a unary call", (*client).get, get, 1500 * time.Millisecond, nil, codes.OK},
 		{"a unary call that fails", (*client).get, get, 0, missing, codes.NotFound},
 		{"a unary call whose handler returns the error of a context", (*client).get, get, 3 * time.Second, context.DeadlineExceeded, codes.DeadlineExceeded},
 		{"a unary call whose handler returns an error that is no status", (*client).get, get, 0, errors.New("disk full"), codes.Unknown},
+		{"a unary call whose handler returns a status inside another error", (*client).get, get, 0, fmt.Errorf("lookup: %w", missing), codes.NotFound},
 		{"a stream", (*client).watch, watch, 90 * time.Second, nil, codes.OK},
 		{"a stream that fails", (*client).watch, watch, time.Second, missing, codes.NotFound},
 		{"a stream whose handler returns the error of a context", (*client).watch, watch, time.Second, fmt.Errorf("backend: %w", context.Canceled), codes.Canceled},
+		{"a stream whose handler returns an error that is no status", (*client).watch, watch, 0, io.EOF, codes.Unknown},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 5, func(b *bubble.B) {
 				s := start(b, grace, handlers{"this": took(tt.took, tt.err)})
 				c := s.dial("ann")
-				tt.call(c, "this")
+				x := tt.call(c, "this")
 				s.pass(tt.took)
-				line := s.mustLog(tt.method, tt.want)
-				if got, ok := line.duration(); !ok || got != tt.took {
-					s.Fatalf("%s\nlogged the duration %s for a call of %s that took %v\nwant %[4]v, as a time.Duration", s.title(), line.attrs["duration"], path.Base(tt.method), tt.took)
+				if o := x.outcome(); !o.is(tt.want) {
+					s.Fatalf("%s\n%s, whose handler returns %v,\n%s\nwant %v", s.title(), x.name, tt.err, o, tt.want)
 				}
+				s.mustLog(tt.method, tt.want).mustHaveTaken(tt.took)
 				c.mustGet("web-0")
 				if all := s.log.calls(); len(all) != 2 {
-					s.Fatalf("%s\nlogged, for two calls, lines with a \"code\": %d\nwant one for each", s.title(), len(all))
+					s.Fatalf("%s\nlogged, for two calls, lines with a \"code\" or \"method\": %d\nwant one for each", s.title(), len(all))
 				}
 			})
 		})
 	}
 	t.Run("Log is nil", func(t *testing.T) {
 		bubble.Run(t, 5, func(b *bubble.B) {
-			var text bytes.Buffer // what slog.Default() prints to is package log
-			defer log.SetOutput(log.Writer())
-			log.SetOutput(&text)
-			defer slog.SetLogLoggerLevel(slog.SetLogLoggerLevel(slog.LevelDebug))
+			out, flags, old := log.Writer(), log.Flags(), slog.Default()
+			defer func() { slog.SetDefault(old); log.SetOutput(out); log.SetFlags(flags) }()
 			s := prepare(b, grace, nil)
+			slog.SetDefault(slog.New(s.log))
 			s.noLog = true
 			s.begin(b.Context())
 			s.mustServe()
 			s.dial("ann").mustGet("web-0")
-			s.Wait()
-			if !strings.Contains(text.String(), get) {
-				s.Fatalf("%s, with Log nil\nprinted %q for a call of GetPod\nwant a line in slog.Default()", s.title(), text.String())
+			s.mustLog(get, codes.OK)
+		})
+	})
+	for _, tt := range []struct {
+		why    string
+		call   func(c *client, name string) *call
+		method string
+	}{
+		{"two unary calls at once", (*client).get, get},
+		{"two streams at once", (*client).watch, watch},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 5, func(b *bubble.B) {
+				s := start(b, grace, handlers{"long": took(3*time.Second, nil), "short": took(time.Second, nil)})
+				tt.call(s.dial("ann"), "long")
+				s.pass(time.Second)
+				tt.call(s.dial("bob"), "short")
+				s.pass(time.Second)
+				s.mustLog(tt.method, codes.OK).mustHaveTaken(time.Second)
+				s.pass(time.Second)
+				all := s.log.calls()
+				if len(all) != 2 {
+					s.Fatalf("%s\nlogged, for two calls, lines with a \"code\" or \"method\": %d\nwant one for each", s.title(), len(all))
+				}
+				all[1].mustHaveTaken(3 * time.Second)
+			})
+		})
+	}
+	t.Run("a client that leaves", func(t *testing.T) {
+		bubble.Run(t, 5, func(b *bubble.B) {
+			s := start(b, grace, handlers{"work": func(ctx context.Context, send func()) error {
+				send()
+				<-ctx.Done()
+				return status.Error(codes.Aborted, "half done")
+			}})
+			c := s.dial("ann")
+			c.watch("work")
+			s.link.Note("ann leaves, and the handler returns Aborted")
+			c.cc.Close()
+			s.mustLog(watch, codes.Aborted)
+		})
+	})
+	t.Run("a method that nobody has", func(t *testing.T) {
+		bubble.Run(t, 5, func(b *bubble.B) {
+			s := start(b, grace, nil)
+			c := s.dial("ann")
+			var resp podsv1.GetPodResponse
+			err := c.cc.Invoke(b.Context(), "/"+service+"/Nothing", &podsv1.GetPodRequest{}, &resp)
+			if n := len(s.log.calls()); status.Code(err) != codes.Unimplemented || n != 0 {
+				s.Fatalf("%s\nA call of a method that %s does not have\nended with %s, lines in the log: %d\nwant Unimplemented, and no line: no handler was called", s.title(), service, grpctest.Status(err), n)
 			}
 		})
 	})
@@ -239,28 +314,36 @@ func TestLogPanic(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 6, func(b *bubble.B) {
 				s := start(b, grace, handlers{"panic": func(context.Context, func()) error {
-					panic("rule 6: this handler panics on purpose: " + secret)
+					return sink(32)
 				}})
 				tt.call(s.dial("ann"), "panic")
 				s.mustLog(tt.method, codes.Internal)
-				s.mustLogPanic()
+				s.mustLogPanic(tt.method)
 			})
 		})
 	}
 }
 
+// sink panics so many calls deep, as code that a handler uses may.
+func sink(n int) error {
+	if n == 0 {
+		panic("rule 6: this handler panics on purpose: " + secret)
+	}
+	return sink(n - 1)
+}
+
 // A client that asks whether the server is still there (grpc-go #2202).
 func TestPings(t *testing.T) {
-	often := func(whenever bool) grpc.DialOption {
-		return grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second, PermitWithoutStream: whenever})
+	often := func(whenever bool) grpc.DialOption { // a second early, each time
+		return grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 19 * time.Second, Timeout: 10 * time.Second, PermitWithoutStream: whenever})
 	}
 	t.Run("during a call", func(t *testing.T) {
 		bubble.Run(t, 7, func(b *bubble.B) {
 			s := start(b, grace, handlers{"stays": untilCancelled})
 			w := s.dial("ann", often(false)).watch("stays")
-			s.link.Note("ann pings every 20 s")
+			s.link.Note("ann pings every 19 s")
 			s.pass(10 * time.Minute)
-			w.mustGoOn("its client pings every 20 s")
+			w.mustGoOn("its client pings every 19 s: each of them is a second early")
 		})
 	})
 	t.Run("between calls", func(t *testing.T) {
@@ -268,10 +351,10 @@ func TestPings(t *testing.T) {
 			s := start(b, grace, nil)
 			c := s.dial("ann", often(true))
 			c.mustGet("web-0")
-			s.link.Note("ann pings every 20 s")
-			s.pass(10 * time.Minute)
+			s.link.Note("ann pings every 19 s")
+			s.pass(25 * time.Minute)
 			if n := s.link.Dialed(); n != 1 || s.link.Open() != 1 {
-				s.Fatalf("%s\nA client that has no call under way pings every 20 s. After ten minutes it has\ndialled %d times, and has %d connections open. Want 1 and 1", s.title(), n, s.link.Open())
+				s.Fatalf("%s\nA client that has no call under way pings every 19 s. After 25 minutes it has\ndialled %d times, and has %d connections open. Want 1 and 1", s.title(), n, s.link.Open())
 			}
 			c.mustGet("web-0")
 		})
@@ -342,7 +425,7 @@ func TestNotServing(t *testing.T) {
 		s := start(b, grace, handlers{"work": takes(20 * time.Second)})
 		s.dial("ann").get("work")
 		probe := s.dial("the probe")
-		for _, name := range []string{"", service} {
+		for _, name := range []string{"", service, another} {
 			probe.watchHealth(name).mustHave(healthv1.HealthCheckResponse_SERVING)
 		}
 		s.pass(5 * time.Second)
@@ -373,6 +456,9 @@ func TestRefuse(t *testing.T) {
 			c := s.dial("ann")
 			c.get("work")
 			s.stop()
+			if !s.ln.closed.Load() {
+				s.Fatalf("%s\nctx is done, and a call is under way: lis is still open\nwant it closed at once", s.title())
+			}
 			c.mustBeRefused()
 			s.dial("bob").mustBeRefused()
 		})
@@ -483,40 +569,42 @@ func TestSilentStop(t *testing.T) {
 
 // What is left when Serve returns (grpc-go #6921).
 func TestNothingLeft(t *testing.T) {
-	t.Run("handlers that tidy up", func(t *testing.T) {
-		bubble.Run(t, 14, func(b *bubble.B) {
-			tidy := func(d time.Duration) handler {
-				return func(ctx context.Context, send func()) error {
+	for _, grace := range []time.Duration{grace, 0} {
+		t.Run(fmt.Sprintf("handlers that tidy up, Grace %v", grace), func(t *testing.T) {
+			bubble.Run(t, 14, func(b *bubble.B) {
+				s := start(b, grace, handlers{"three": tidiesUp(3 * time.Minute), "two": tidiesUp(2 * time.Second)})
+				s.dial("ann").watch("three")
+				s.dial("bob").get("two")
+				s.stop()
+				s.mustReturn(grace+3*time.Minute, grace+3*time.Minute, nil)
+				s.mustHaveLogged(2)
+			})
+		})
+	}
+	for _, tt := range []struct {
+		why  string
+		call func(c *client, name string) *call
+	}{
+		{"a unary handler whose client has left", (*client).get},
+		{"a streaming handler whose client has left", (*client).watch},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 14, func(b *bubble.B) {
+				s := start(b, grace, handlers{"deaf": func(_ context.Context, send func()) error {
 					send()
-					<-ctx.Done()
-					<-time.After(d)
-					return status.FromContextError(ctx.Err()).Err()
-				}
-			}
-			s := start(b, grace, handlers{"three": tidy(3 * time.Second), "two": tidy(2 * time.Second)})
-			s.dial("ann").watch("three")
-			s.dial("bob").get("two")
-			s.stop()
-			s.mustReturn(grace+3*time.Second, grace+3*time.Second, nil)
-			s.mustHaveLogged(2)
+					<-time.After(20 * time.Second)
+					return nil
+				}})
+				c := s.dial("ann")
+				tt.call(c, "deaf")
+				s.link.Note("ann leaves")
+				c.cc.Close()
+				s.stop()
+				s.mustReturn(20*time.Second, 20*time.Second, nil)
+				s.mustHaveLogged(1)
+			})
 		})
-	})
-	t.Run("a handler whose client has left", func(t *testing.T) {
-		bubble.Run(t, 14, func(b *bubble.B) {
-			s := start(b, grace, handlers{"deaf": func(_ context.Context, send func()) error {
-				send()
-				<-time.After(20 * time.Second)
-				return nil
-			}})
-			c := s.dial("ann")
-			c.watch("deaf")
-			s.link.Note("ann leaves")
-			c.cc.Close()
-			s.stop()
-			s.mustReturn(20*time.Second, 20*time.Second, nil)
-			s.mustHaveLogged(1)
-		})
-	})
+	}
 	t.Run("a log that is slow", func(t *testing.T) {
 		bubble.Run(t, 14, func(b *bubble.B) {
 			s := prepare(b, grace, handlers{"work": takes(10 * time.Second)})
@@ -569,6 +657,32 @@ func TestBroken(t *testing.T) {
 			stays.mustBeCut(5*time.Second + grace)
 			s.mustReturn(5*time.Second+grace, 5*time.Second+grace, errBroken)
 			s.mustHaveLogged(2)
+		})
+	})
+	t.Run("ctx is done a little later", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			s := start(b, grace, handlers{"stays": tidiesUp(time.Minute)})
+			stays := s.dial("ann").watch("stays")
+			s.pass(5 * time.Second)
+			s.ln.fail()
+			s.pass(5 * time.Second)
+			s.stop()
+			s.pass(24 * time.Second)
+			stays.mustGoOn("Grace, from when lis broke, is not over")
+			s.pass(time.Second)
+			stays.mustBeCut(5*time.Second + grace)
+			end := 5*time.Second + grace + time.Minute
+			s.mustReturn(end, end, errBroken)
+		})
+	})
+	t.Run("too many open files, for a moment", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			s := prepare(b, grace, nil)
+			s.ln.full.Store(3)
+			s.begin(b.Context())
+			s.pass(time.Second)
+			s.mustServe()
+			s.dial("ann").mustGet("web-0")
 		})
 	})
 }
@@ -633,12 +747,23 @@ func untilCancelled(ctx context.Context, send func()) error {
 	return status.FromContextError(ctx.Err()).Err()
 }
 
+// tidiesUp never succeeds, and takes d to return when it is cut off.
+func tidiesUp(d time.Duration) handler {
+	return func(ctx context.Context, send func()) error {
+		err := untilCancelled(ctx, send)
+		<-time.After(d)
+		return err
+	}
+}
+
 // pods is the service.
 type pods struct {
 	podsv1.UnimplementedPodServiceServer
 	handlers handlers
 	began    atomic.Int64
-	ended    atomic.Int64
+
+	mu    sync.Mutex
+	ended []time.Time
 }
 
 func (p *pods) GetPod(ctx context.Context, req *podsv1.GetPodRequest) (*podsv1.GetPodResponse, error) {
@@ -658,7 +783,11 @@ func (p *pods) WatchPods(req *podsv1.WatchPodsRequest, stream grpc.ServerStreami
 
 func (p *pods) handle(ctx context.Context, name string, send func()) error {
 	p.began.Add(1)
-	defer p.ended.Add(1)
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.ended = append(p.ended, time.Now())
+	}()
 	if h := p.handlers[name]; h != nil {
 		return h(ctx, send)
 	}
@@ -680,13 +809,15 @@ type server struct {
 	cancel   context.CancelFunc
 	over     chan struct{} // closed when Serve is over
 	returned time.Duration // when that was
-	left     int64         // handlers that were at work then
+	end      time.Time     // the same, on the clock
+	began    int           // handlers that had begun then
 	logged   int           // calls in the log then
 }
 
 // prepare makes what Serve needs.
 func prepare(b *bubble.B, grace time.Duration, h handlers) *server {
-	s := &server{B: b, link: grpctest.New(b), pods: &pods{handlers: h}, log: &recorder{b: b}, grace: grace, over: make(chan struct{})}
+	s := &server{B: b, link: grpctest.New(b), pods: &pods{handlers: h}, log: &recorder{}, grace: grace, over: make(chan struct{})}
+	s.log.s = s
 	s.ln = &listener{Listener: s.link.Listener(), s: s}
 	b.Show(s.log.String)
 	return s
@@ -699,6 +830,7 @@ func (s *server) begin(ctx context.Context) {
 		Register: func(r grpc.ServiceRegistrar) {
 			s.registered.Add(1)
 			podsv1.RegisterPodServiceServer(r, s.pods)
+			metricsv1.RegisterMetricsServiceServer(r, metricsv1.UnimplementedMetricsServiceServer{})
 		},
 		Grace: s.grace,
 	}
@@ -708,7 +840,7 @@ func (s *server) begin(ctx context.Context) {
 	s.call = s.Go(s.title(), func() error {
 		defer close(s.over)
 		err := lifecycle.Serve(ctx, s.ln, config)
-		s.left = s.pods.began.Load() - s.pods.ended.Load()
+		s.began, s.end = int(s.pods.began.Load()), time.Now()
 		s.returned = s.Elapsed()
 		s.logged = len(s.log.calls())
 		s.link.Note("Serve returns %s", errName(err))
@@ -740,12 +872,17 @@ func (s *server) stop() {
 
 // pass lets time pass, and everything happen that happens until then.
 func (s *server) pass(d time.Duration) {
-	<-time.After(d)
+	if d > 0 {
+		<-time.After(d)
+	}
 	s.Wait()
 }
 
 // title says how Serve was called.
 func (s *server) title() string {
+	if s.noLog {
+		return fmt.Sprintf("Serve(ctx, lis, Config{…, Grace: %v, Log: nil})", s.grace)
+	}
 	return fmt.Sprintf("Serve(ctx, lis, Config{…, Grace: %v})", s.grace)
 }
 
@@ -776,6 +913,20 @@ func (s *server) isOver() bool {
 	}
 }
 
+// left is how many handlers were at work when Serve had returned. Which of two
+// was first at one instant is chance, so those that ended at that one do not count.
+func (s *server) left() int {
+	s.pods.mu.Lock()
+	defer s.pods.mu.Unlock()
+	n := s.began
+	for _, at := range s.pods.ended {
+		if !at.After(s.end) {
+			n--
+		}
+	}
+	return n
+}
+
 // mustServe wants Serve not to have returned.
 func (s *server) mustServe() {
 	s.T().Helper()
@@ -783,8 +934,8 @@ func (s *server) mustServe() {
 		return
 	}
 	why := "serve: ctx is not done"
-	if s.left > 0 {
-		why = fmt.Sprintf("wait: handlers still at work: %d", s.left)
+	if n := s.left(); n > 0 {
+		why = fmt.Sprintf("wait: handlers still at work: %d", n)
 	}
 	s.Fatalf("%s\nreturned %s at %v\nwant it to %s", s.title(), errName(s.call.Wait()), s.returned, why)
 }
@@ -806,8 +957,8 @@ func (s *server) mustReturn(from, to time.Duration, want error) {
 		s.Fatalf("%s\nhas not returned at %v\nwant %s %s\n\nWho waited where at %v:\n\n%s", s.title(), s.Elapsed(), errName(want), span, to, waiting)
 	}
 	err := s.call.Wait()
-	if s.left > 0 {
-		s.Fatalf("%s\nreturned %s at %v\nwant it to wait: handlers still at work: %d", s.title(), errName(err), s.returned, s.left)
+	if n := s.left(); n > 0 {
+		s.Fatalf("%s\nreturned %s at %v\nwant it to wait: handlers still at work: %d", s.title(), errName(err), s.returned, n)
 	}
 	if s.returned < from || s.returned > to || !errors.Is(err, want) {
 		s.Fatalf("%s\nreturned %s at %v\nwant     %s %s", s.title(), errName(err), s.returned, errName(want), span)
@@ -828,7 +979,7 @@ func (s *server) mustLog(method string, code codes.Code) record {
 	s.Wait()
 	all := s.log.calls()
 	if len(all) != 1 {
-		s.Fatalf("%s\nlogged, for one call of %s, lines with a \"code\": %d\nwant one, when the call is over", s.title(), path.Base(method), len(all))
+		s.Fatalf("%s\nlogged, for one call of %s, lines with a \"code\" or \"method\": %d\nwant one, when the call is over", s.title(), path.Base(method), len(all))
 	}
 	if got := all[0]; got.attrs["method"] != method || got.attrs["code"] != code.String() {
 		s.Fatalf("%s\nlogged method=%q code=%q\nwant   method=%q code=%q, which is what the client got", s.title(), got.attrs["method"], got.attrs["code"], method, code)
@@ -837,9 +988,9 @@ func (s *server) mustLog(method string, code codes.Code) record {
 }
 
 // mustLogPanic wants a line with what the handler panicked with, and where.
-func (s *server) mustLogPanic() {
+func (s *server) mustLogPanic(method string) {
 	s.T().Helper()
-	const here = "lifecycle_test.go"
+	const here = "lifecycle_test.(*pods)." // the method that gRPC calls
 	text := "No line of the log has that as \"panic\"."
 	for _, r := range s.log.all() {
 		if !strings.Contains(r.attrs["panic"], secret) {
@@ -852,22 +1003,32 @@ func (s *server) mustLogPanic() {
 			text = "The line with that as \"panic\" has no \"stack\"."
 			continue
 		}
-		text = fmt.Sprintf("The line with that as \"panic\" has this as \"stack\":\n%s\nWant the handler in it, which is in %s.", cut(r.attrs["stack"], 1000), here)
+		text = fmt.Sprintf("The line with that as \"panic\" has this as \"stack\":\n%s\nWant all of it, down to the handler, which is %s%s.", cut(r.attrs["stack"], 1000), here, path.Base(method))
 	}
 	s.Fatalf("%s\nA handler panicked with %q.\n%s", s.title(), secret, text)
 }
 
-// errBroken is how Accept fails after fail.
-var errBroken = errors.New("the listener is broken")
+// errBroken is how Accept fails after fail: somebody else has closed lis.
+var errBroken = fmt.Errorf("the listener is broken: %w", net.ErrClosed)
 
 // listener is what Serve is given.
 type listener struct {
 	net.Listener
 	s      *server
 	broken atomic.Bool
+	closed atomic.Bool  // by Serve
+	full   atomic.Int64 // how often Accept fails, for now
+}
+
+func (l *listener) Close() error {
+	l.closed.Store(true)
+	return l.Listener.Close()
 }
 
 func (l *listener) Accept() (net.Conn, error) {
+	if l.full.Add(-1) >= 0 {
+		return nil, &net.OpError{Op: "accept", Net: "bufconn", Err: os.NewSyscallError("accept", syscall.EMFILE)}
+	}
 	conn, err := l.Listener.Accept()
 	if err != nil && l.broken.Load() {
 		return nil, &net.OpError{Op: "accept", Net: "bufconn", Err: errBroken}
@@ -907,11 +1068,12 @@ type call struct {
 
 // outcome is how a call goes.
 type outcome struct {
-	done  bool
-	err   error
-	at    time.Duration                              // when it was done
-	heard int                                        // messages
-	last  healthv1.HealthCheckResponse_ServingStatus // of a health watch
+	done            bool
+	err             error
+	at              time.Duration                              // when it was done
+	heard           int                                        // messages
+	header, trailer map[string][]string                        // which a metadata.MD would not print
+	last            healthv1.HealthCheckResponse_ServingStatus // of a health watch
 }
 
 // begin makes a call in a goroutine.
@@ -943,8 +1105,10 @@ func (x *call) outcome() outcome {
 
 // get calls GetPod.
 func (c *client) get(name string) *call {
-	return c.begin("GetPod", func(*call) error {
-		_, err := podsv1.NewPodServiceClient(c.cc).GetPod(c.s.Context(), &podsv1.GetPodRequest{Name: name})
+	return c.begin("GetPod", func(x *call) error {
+		var header, trailer metadata.MD
+		_, err := podsv1.NewPodServiceClient(c.cc).GetPod(c.s.Context(), &podsv1.GetPodRequest{Name: name}, grpc.Header(&header), grpc.Trailer(&trailer))
+		x.note(func(o *outcome) { o.header, o.trailer = header, trailer })
 		return err
 	})
 }
@@ -957,6 +1121,10 @@ func (c *client) watch(name string) *call {
 			if _, err = stream.Recv(); err == nil {
 				x.note(func(o *outcome) { o.heard++ })
 			}
+		}
+		if stream != nil {
+			header, _ := stream.Header()
+			x.note(func(o *outcome) { o.header, o.trailer = header, stream.Trailer() })
 		}
 		if err == io.EOF {
 			return nil
@@ -1014,14 +1182,15 @@ func (c *client) mustGet(name string) {
 	}
 }
 
-// mustBeRefused wants GetPod to fail at once, and its handler not to be called.
+// mustBeRefused wants calls to fail at once, and no handler to be called.
 func (c *client) mustBeRefused() {
 	c.s.T().Helper()
 	c.s.Wait()
 	before := c.s.pods.began.Load()
-	o := c.get("web-0").outcome()
-	if !o.is(codes.Unavailable) || c.s.pods.began.Load() != before {
-		c.s.Fatalf("%s\nctx is done, and %s calls GetPod, which\n%s\nwant Unavailable at once: nobody is let in any more", c.s.title(), c.name, o)
+	for _, x := range []*call{c.get("web-0"), c.watch("web-0")} {
+		if o := x.outcome(); !o.is(codes.Unavailable) || c.s.pods.began.Load() != before {
+			c.s.Fatalf("%s\nctx is done, and %s calls %s, which\n%s\nwant Unavailable at once: nobody is let in any more", c.s.title(), c.name, x.name, o)
+		}
 	}
 }
 
@@ -1109,12 +1278,16 @@ type record struct {
 	message string
 	keys    []string // in order
 	attrs   map[string]string
+	took    slog.Value // "duration"
+	s       *server
 }
 
-// duration is that of the call.
-func (r record) duration() (time.Duration, bool) {
-	d, err := time.ParseDuration(r.attrs["duration"])
-	return d, err == nil
+// mustHaveTaken wants that duration.
+func (r record) mustHaveTaken(d time.Duration) {
+	r.s.T().Helper()
+	if r.took.Kind() != slog.KindDuration || r.took.Duration() != d {
+		r.s.Fatalf("%s\nlogged the duration %s (slog: %v) for a call of %s that took %v\nwant %[5]v, as a time.Duration", r.s.title(), r.attrs["duration"], r.took.Kind(), path.Base(r.attrs["method"]), d)
+	}
 }
 
 func (r record) String() string {
@@ -1141,9 +1314,10 @@ func cut(text string, n int) string {
 
 // recorder is a slog.Handler that keeps what was logged.
 type recorder struct {
-	b     *bubble.B
+	s     *server
 	slow  time.Duration // how long it takes to write a line
 	attrs []slog.Attr   // of With
+	group string        // of WithGroup, with a dot
 	to    *recorder     // that keeps, if it is another
 
 	mu      sync.Mutex
@@ -1153,28 +1327,34 @@ type recorder struct {
 func (r *recorder) Enabled(context.Context, slog.Level) bool { return true }
 
 func (r *recorder) Handle(_ context.Context, rec slog.Record) error {
-	line := record{message: rec.Message, attrs: map[string]string{}}
-	add := func(a slog.Attr) bool {
+	root := r
+	if r.to != nil {
+		root = r.to
+	}
+	line := record{message: rec.Message, attrs: map[string]string{}, s: root.s}
+	add := func(a slog.Attr) {
 		v := a.Value.Resolve()
+		if a.Key == "duration" {
+			line.took = v
+		}
 		line.keys = append(line.keys, a.Key)
 		line.attrs[a.Key] = v.String()
 		if text, ok := v.Any().([]byte); ok {
 			line.attrs[a.Key] = string(text)
 		}
-		return true
 	}
 	for _, a := range r.attrs {
 		add(a)
 	}
-	rec.Attrs(add)
-	root := r
-	if r.to != nil {
-		root = r.to
-	}
+	rec.Attrs(func(a slog.Attr) bool {
+		a.Key = r.group + a.Key
+		add(a)
+		return true
+	})
 	if root.slow > 0 {
 		<-time.After(root.slow)
 	}
-	line.at = root.b.Elapsed()
+	line.at = root.s.Elapsed()
 	root.mu.Lock()
 	defer root.mu.Unlock()
 	root.records = append(root.records, line)
@@ -1182,14 +1362,28 @@ func (r *recorder) Handle(_ context.Context, rec slog.Record) error {
 }
 
 func (r *recorder) WithAttrs(attrs []slog.Attr) slog.Handler {
+	with := r.derive()
+	for _, a := range attrs {
+		a.Key = r.group + a.Key
+		with.attrs = append(with.attrs, a)
+	}
+	return with
+}
+
+func (r *recorder) WithGroup(name string) slog.Handler {
+	with := r.derive()
+	with.group += name + "."
+	return with
+}
+
+// derive returns a copy, for With, that keeps nothing itself.
+func (r *recorder) derive() *recorder {
 	root := r
 	if r.to != nil {
 		root = r.to
 	}
-	return &recorder{to: root, attrs: append(slices.Clip(r.attrs), attrs...)}
+	return &recorder{to: root, attrs: slices.Clone(r.attrs), group: r.group}
 }
-
-func (r *recorder) WithGroup(string) slog.Handler { return r }
 
 // all returns what was logged.
 func (r *recorder) all() []record {
@@ -1198,13 +1392,14 @@ func (r *recorder) all() []record {
 	return slices.Clone(r.records)
 }
 
-// calls returns the lines of calls of the service, without those of panics.
+// calls returns the lines about calls of the service, without those of panics.
 func (r *recorder) calls() []record {
 	return slices.DeleteFunc(r.all(), func(x record) bool {
 		_, code := x.attrs["code"]
 		_, panics := x.attrs["panic"]
 		_, took := x.attrs["duration"]
-		return !code || panics && !took || x.attrs["method"] != "" && !strings.HasPrefix(x.attrs["method"], "/"+service+"/")
+		own := strings.HasPrefix(x.attrs["method"], "/"+service+"/")
+		return !code && !own || panics && !took || x.attrs["method"] != "" && !own
 	})
 }
 

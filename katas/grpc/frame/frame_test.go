@@ -184,6 +184,7 @@ func TestTooLargeAtOnce(t *testing.T) {
 	}
 	for _, length := range []uint32{frame.DefaultMaxSize - 1, frame.DefaultMaxSize, frame.DefaultMaxSize + 1} {
 		mustDecode(r, plain, binary.BigEndian.AppendUint32([]byte{0}, length))
+		mustDecode(r, zipped, binary.BigEndian.AppendUint32([]byte{1}, length))
 	}
 }
 
@@ -274,6 +275,7 @@ func TestNoEncoding(t *testing.T) {
 	r := rule.New(t, 10)
 	mustDecode(r, plain, prefixed(1, compress([]byte("one"))))
 	mustDecode(r, plain, prefixed(1, []byte("one")))
+	mustDecode(r, plain, prefixed(1, nil)) // nothing to inflate, and yet a flag of 1
 	mustDecode(r, plain, three, prefixed(1, compress([]byte("one"))))
 }
 
@@ -331,6 +333,29 @@ func TestBomb(t *testing.T) {
 	c := zipped
 	c.about = "4 GB of zeros, compressed: a gzip of 1000 members of 4 MiB,\none behind the other; MaxSize 0 is DefaultMaxSize, 4 MiB"
 	refuses(r, c, bytes.Repeat(member, 1000), frame.DefaultMaxSize, frame.ErrTooLarge)
+}
+
+// MaxSize bytes, and an end that is read after the last of them: whoever
+// compressed them has flushed (RFC 1952, section 2.3.1).
+func TestBadEnd(t *testing.T) {
+	r := rule.New(t, 10)
+	text := bytes.Repeat([]byte("0123456789"), 10)
+	for _, n := range []int{len(text), len(text) + 1} { // the limit
+		const about = "a message of 100 bytes, compressed and flushed"
+		c := call{gzip: true, maxSize: n, about: about}
+		whole := compress(text, nil)
+		mustDecode(r, c, prefixed(1, whole))
+		for cut := 1; cut <= 8; cut++ {
+			c.about = fmt.Sprintf(about+", cut behind %d of its %d bytes", len(whole)-cut, len(whole))
+			mustDecode(r, c, prefixed(1, whole[:len(whole)-cut]))
+		}
+		bad := bytes.Clone(whole)
+		bad[len(bad)-8] ^= 0x10
+		c.about = about + ", with one bit of its CRC changed"
+		mustDecode(r, c, prefixed(1, bad))
+		c.about = about + ", and a letter behind it"
+		mustDecode(r, c, prefixed(1, append(whole, 'x')))
+	}
 }
 
 // The length at the end of a gzip says more than there is.
@@ -416,6 +441,22 @@ func TestKept(t *testing.T) {
 		c.gzip = true
 		zip := slices.Concat(prefixed(1, compress([]byte("one"))), prefixed(1, compress([]byte("two"))))
 		mustDecode(r, c, zip, zip)
+	}
+}
+
+// A call has a Decoder for each direction (gRPC over HTTP/2, Requests).
+func TestTwoDecoders(t *testing.T) {
+	r := rule.New(t, 13)
+	c := call{gzip: true, keep: true, about: "messages, while another Decoder gets others"}
+	others := slices.Concat(prefixed(1, compress([]byte("another"))), prefixed(0, []byte("and others")), prefixed(0, nil))
+	for n := 1; n <= 8; n++ {
+		one, other := start(r, c, three), start(r, c, others)
+		for i := 0; i < max(len(three), len(others)); i += n {
+			one.feed(three[min(i, len(three)):min(i+n, len(three))])
+			other.feed(others[min(i, len(others)):min(i+n, len(others))])
+		}
+		one.mustBeKept()
+		other.mustBeKept()
 	}
 }
 
@@ -598,8 +639,7 @@ func (c call) inflate(msg []byte) ([]byte, string, []error) {
 // what is whole by then.
 func mustDecode(r *rule.R, c call, frames ...[]byte) {
 	r.T().Helper()
-	stream := bytes.Join(frames, nil)
-	s := &session{r: r, c: c, d: c.decoder(), stream: stream, want: c.expect(stream)}
+	s := start(r, c, bytes.Join(frames, nil))
 	for _, data := range frames {
 		s.feed(data)
 		if s.err != nil && !c.goOn {
@@ -626,6 +666,10 @@ type session struct {
 	lists  [][][]byte // in which they came
 	err    error      // of Feed, once there was one
 	story  []string   // what was called, and what came back
+}
+
+func start(r *rule.R, c call, stream []byte) *session {
+	return &session{r: r, c: c, d: c.decoder(), stream: stream, want: c.expect(stream)}
 }
 
 func (s *session) feed(data []byte) {
@@ -920,11 +964,17 @@ func prefixed(flag byte, msg []byte) []byte {
 // pieces cuts a stream into frames of n bytes.
 func pieces(stream []byte, n int) [][]byte { return slices.Collect(slices.Chunk(stream, n)) }
 
-func compress(msg []byte) []byte {
+// compress compresses a message, and flushes between its parts.
+func compress(parts ...[]byte) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	if _, err := w.Write(msg); err != nil {
-		panic(err) // a Buffer takes everything
+	for i, part := range parts {
+		if i > 0 {
+			w.Flush()
+		}
+		if _, err := w.Write(part); err != nil {
+			panic(err) // a Buffer takes everything
+		}
 	}
 	if err := w.Close(); err != nil {
 		panic(err)

@@ -63,7 +63,7 @@ func TestLocal(t *testing.T) {
 		bubble.Run(t, 1, func(b *bubble.B) {
 			w := start(b)
 			n := w.node()
-			want := state{"a": "", " ": "\x00\xff", "A": w.d.Text(100), "é/\n": w.d.Text(3), "aa": "x"}
+			want := state{"a": "", " ": "\x00\xff", "A": w.d.Text(100), "é/\n": w.d.Text(3), "aa": "x", "B": "x", "\uff61": "x", "🦆": "x"}
 			for _, key := range w.d.Words(10) {
 				want[key] = key
 			}
@@ -214,7 +214,7 @@ func TestLater(t *testing.T) {
 	}{
 		{"by the counter", []write{{3, "ann"}, {4, "ann"}, {5, "ann"}}},
 		{"by the counter, whoever it was", []write{{3, "zoe"}, {4, "bob"}, {5, "ann"}}},
-		{"by the counter, as a number", []write{{9, "ann"}, {10, "ann"}, {100, "ann"}, {1<<32 + 5, "ann"}, {1 << 40, "ann"}}},
+		{"by the counter, as a number", []write{{9, "ann"}, {10, "ann"}, {100, "ann"}, {1<<32 + 5, "ann"}, {1 << 40, "ann"}, {1 << 60, "bob"}, {1<<60 + 1, "ann"}}},
 		{"by the name, where counters are equal", []write{{7, "ann"}, {7, "bob"}, {7, "zoe"}}},
 		{"by the name, byte by byte", []write{{7, "Zoe"}, {7, "ann"}, {7, "ann1"}, {7, "anna"}, {7, "b"}}},
 	} {
@@ -294,36 +294,47 @@ func TestCounter(t *testing.T) {
 			}
 		})
 	})
-	t.Run("above a peer's", func(t *testing.T) {
-		bubble.Run(t, 5, func(b *bubble.B) {
-			w := start(b)
-			n, keys := w.node(), w.d.Words(3)
-			p := w.play(directions[0], n, w.d.Word())
-			p.sends(have(p.name))
-			high := int64(w.d.Between(1000, 1<<40))
-			p.sends(entry(keys[0], stamp(high, "zz"), "far ahead"), entry(keys[1], stamp(1, "a"), "far behind"))
-			for _, key := range keys {
-				n.set(key, "own")
-				if s := n.stamp(key); s.GetCounter() <= high {
-					w.Fatalf("%s sent an entry whose counter is %d, of key %q. Then came Set(%q): its stamp is %s.\nWant a counter above %d: whoever writes knows of that one.", p.what, high, keys[0], key, text(s), high)
-				}
-			}
-		})
-	})
-	for _, dir := range directions {
-		t.Run("above what is in a peer's Have, "+dir.why, func(t *testing.T) {
+	for _, kind := range []string{"an entry", "a deletion"} {
+		t.Run("above a peer's, "+kind, func(t *testing.T) {
 			bubble.Run(t, 5, func(b *bubble.B) {
 				w := start(b)
-				n, key := w.node(), w.d.Word()
-				p := w.play(dir, n, w.d.Word())
+				n, keys := w.node(), w.d.Words(3)
+				p := w.play(directions[0], n, w.d.Word())
+				p.sends(have(p.name))
 				high := int64(w.d.Between(1000, 1<<40))
-				p.sends(have(p.name, key, stamp(high, "zz"), w.d.Word(), stamp(1, "a")))
-				n.set(key, "own")
-				if s := n.stamp(key); s.GetCounter() <= high {
-					w.Fatalf("%s sent a Have with %s%s, and not the entry yet. Then came Set(%q): its stamp is %s.\nWant a counter above %d: that write has been heard of.", p.what, word(key), text(stamp(high, "zz")), key, text(s), high)
+				e := entry(keys[0], stamp(high, "zz"), "far ahead")
+				if kind == "a deletion" {
+					e = gone(keys[0], stamp(high, "zz"))
+				}
+				p.sends(e, entry(keys[1], stamp(1, "a"), "far behind"))
+				for _, key := range keys {
+					n.set(key, "own")
+					if s := n.stamp(key); s.GetCounter() <= high {
+						w.Fatalf("%s sent %s whose counter is %d, of key %q. Then came Set(%q): its stamp is %s.\nWant a counter above %d: whoever writes knows of that one.", p.what, kind, high, keys[0], key, text(s), high)
+					}
 				}
 			})
 		})
+	}
+	for _, dir := range directions {
+		for _, whose := range []string{"of a key of the peer's", "of a key that both have"} {
+			t.Run("above what is in a peer's Have, "+whose+", "+dir.why, func(t *testing.T) {
+				bubble.Run(t, 5, func(b *bubble.B) {
+					w := start(b)
+					n, key := w.node(), w.d.Word()
+					if whose == "of a key that both have" {
+						n.set(key, "older")
+					}
+					p := w.play(dir, n, w.d.Word())
+					high := int64(w.d.Between(1000, 1<<40))
+					p.sends(have(p.name, key, stamp(high, "zz"), w.d.Word(), stamp(1, "a")))
+					n.set(key, "own")
+					if s := n.stamp(key); s.GetCounter() <= high {
+						w.Fatalf("%s sent a Have with %s%s, and not the entry yet. Then came Set(%q): its stamp is %s.\nWant a counter above %d: that write has been heard of.", p.what, word(key), text(stamp(high, "zz")), key, text(s), high)
+					}
+				})
+			})
+		}
 	}
 	t.Run("who writes last, having seen the others, wins", func(t *testing.T) {
 		bubble.Run(t, 5, func(b *bubble.B) {
@@ -691,22 +702,27 @@ func TestOnceFails(t *testing.T) {
 		}
 	}
 	for _, dir := range []direction{once, running} {
-		t.Run("the server says OK, and has not taken all, "+dir.why, func(t *testing.T) {
-			bubble.Run(t, 10, func(b *bubble.B) {
-				w := start(b)
-				n := w.node()
-				for _, key := range w.d.Words(3) {
-					n.set(key, "own")
-				}
-				p := w.play(dir, n, w.d.Word())
-				w.shut(n.name, p.name)
-				p.sends(have(p.name), synced())
-				p.end(nil)
-				if err := p.returned(); !errors.Is(err, sync.ErrIncomplete) {
-					w.Fatalf("%s said Have and Synced, lacks three keys, and ended the call with\nOK while their entries still waited to be sent. %s returned %s.\nWant ErrIncomplete: the two are not the same.", p.what, dir.method, outcome(err))
-				}
+		for _, taken := range []int{0, 2} {
+			t.Run(fmt.Sprintf("the server says OK, and has taken %d of three entries, %s", taken, dir.why), func(t *testing.T) {
+				bubble.Run(t, 10, func(b *bubble.B) {
+					w := start(b)
+					n := w.node()
+					for _, key := range w.d.Words(3) {
+						n.set(key, "own")
+					}
+					p := w.play(dir, n, w.d.Word())
+					w.shut(n.name, p.name)
+					p.sends(have(p.name), synced())
+					for range taken {
+						w.pass(n.name, p.name)
+					}
+					p.end(nil)
+					if err := p.returned(); !errors.Is(err, sync.ErrIncomplete) {
+						w.Fatalf("%s said Have and Synced, lacks three keys, and ended the call with\nOK when it had been sent %d of the three: the next one was in its Send.\n%s returned %s.\nWant ErrIncomplete: the two are not the same.", p.what, taken, dir.method, outcome(err))
+					}
+				})
 			})
-		})
+		}
 	}
 	t.Run("the server says OK when both are synced, in Run", func(t *testing.T) {
 		bubble.Run(t, 10, func(b *bubble.B) {
@@ -814,6 +830,13 @@ func TestHostile(t *testing.T) {
 			e.GetEntry().Value = []byte("x")
 			return append(good(p), e)
 		}},
+		{"no event behind Synced", func(p *peer) []*event { return append(good(p), synced(), &event{}) }},
+		{"an entry without a stamp behind Synced", func(p *peer) []*event { return append(good(p), synced(), entry("bad", nil, "x")) }},
+		{"a deletion with a value behind Synced", func(p *peer) []*event {
+			e := gone("bad", stamp(high, p.name))
+			e.GetEntry().Value = []byte("x")
+			return append(good(p), synced(), e)
+		}},
 		{"an older entry with a stamp of nobody", func(p *peer) []*event { return append(good(p), entry("good", stamp(1, ""), "x")) }},
 	} {
 		for _, dir := range []direction{server, []direction{once, running}[i%2]} {
@@ -837,6 +860,9 @@ func TestHostile(t *testing.T) {
 					n.set("after", "own")
 					if s := n.stamp("after"); s.GetCounter() >= high {
 						w.Fatalf("%s was refused. Then came Set(\"after\"): its stamp is %s.%s\nWant a counter that does not come from there: nothing of that message is kept.", p.what, text(s), p.about)
+					}
+					if s := n.stamp("bad"); s != nil {
+						w.Fatalf("%s was refused. %s sends now, to another, a Have with bad%s.%s\nWant nothing of that message to be kept, no deletion either.", p.what, n.name, text(s), p.about)
 					}
 					p.about = ""
 					want["after"] = "own"
@@ -865,22 +891,24 @@ func TestHostile(t *testing.T) {
 			})
 		})
 	}
-	t.Run("what is still good", func(t *testing.T) {
-		bubble.Run(t, 11, func(b *bubble.B) {
-			w := start(b)
-			n, keys := w.node(), w.d.Words(4)
-			p := w.play(server, n, w.d.Word())
-			p.sends(have(p.name, keys[0], stamp(sync.MaxCounter, "a")),
-				entry(keys[0], stamp(sync.MaxCounter, "a"), "the greatest counter"),
-				entry(keys[1], stamp(1, "a"), "the least"),
-				entry(keys[2], stamp(5, n.name), "its own of another life"),
-				entry(keys[3], stamp(5, "a"), ""),
-				synced(),
-				entry(keys[3], stamp(5, "a"), ""))
-			p.mustGoOn()
-			n.mustHave(state{keys[0]: "the greatest counter", keys[1]: "the least", keys[2]: "its own of another life", keys[3]: ""})
+	for _, dir := range directions {
+		t.Run("what is still good, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 11, func(b *bubble.B) {
+				w := start(b)
+				n, keys := w.node(), w.d.Words(4)
+				p := w.play(dir, n, w.d.Word())
+				p.sends(have(p.name, keys[0], stamp(sync.MaxCounter, "a"), keys[2], stamp(5, n.name)),
+					entry(keys[0], stamp(sync.MaxCounter, "a"), "the greatest counter"),
+					entry(keys[1], stamp(1, "a"), "the least"),
+					entry(keys[2], stamp(5, n.name), "its own of another life"),
+					entry(keys[3], stamp(5, "a"), ""),
+					synced(),
+					entry(keys[3], stamp(5, "a"), ""))
+				p.mustGoOn()
+				n.mustHave(state{keys[0]: "the greatest counter", keys[1]: "the least", keys[2]: "its own of another life", keys[3]: ""})
+			})
 		})
-	})
+	}
 }
 
 // Changes while a call goes on (sync.proto, SyncService).
@@ -1058,18 +1086,21 @@ func TestPassOn(t *testing.T) {
 			})
 		})
 	}
-	t.Run("in the exchange as well", func(t *testing.T) {
-		bubble.Run(t, 13, func(b *bubble.B) {
-			w := start(b)
-			n, key := w.node(), w.d.Word()
-			p := w.meet(server, n, w.d.Word())
-			q := w.play(server, n, w.d.Word())
-			e := entry(key, stamp(10, q.name), "new")
-			q.sends(have(q.name, key, e.GetEntry().GetStamp()), e, synced())
-			p.mustHear(line(e))
-			q.mustHear(line(have(n.name)), "Synced")
+	for _, dir := range directions {
+		t.Run("in the exchange as well, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 13, func(b *bubble.B) {
+				w := start(b)
+				n, key := w.node(), w.d.Word()
+				p := w.meet(server, n, w.d.Word())
+				q := w.play(dir, n, w.d.Word())
+				e := entry(key, stamp(10, q.name), "new")
+				q.sends(have(q.name, key, e.GetEntry().GetStamp()), e)
+				p.mustHear(line(e))
+				q.sends(synced())
+				q.mustHear(line(have(n.name)), "Synced")
+			})
 		})
-	})
+	}
 	t.Run("along a line, and round a ring", func(t *testing.T) {
 		bubble.Run(t, 13, func(b *bubble.B) {
 			w := start(b)
@@ -1146,32 +1177,40 @@ func TestSlow(t *testing.T) {
 			})
 		})
 	}
-	for _, hot := range []string{"first", "last"} {
-		t.Run("each gets its turn, and the "+hot+" key is written all the time", func(t *testing.T) {
-			bubble.Run(t, 14, func(b *bubble.B) {
-				w := start(b)
-				n, name := w.node(), w.d.Word()
-				keys := slices.Sorted(slices.Values(w.d.Words(6)))
-				if hot == "last" {
-					slices.Reverse(keys)
-				}
-				p := w.meet(server, n, name)
-				w.shut(n.name, name)
-				for _, key := range keys {
-					n.set(key, "waits")
-				}
-				most := 2*len(keys) + 4
-				for i := range most {
-					n.set(keys[0], fmt.Sprint("hot ", i))
-					w.pass(n.name, name)
-				}
-				for _, key := range keys {
-					if p.entry(key) == nil {
-						w.Fatalf("%s takes one message at a time. %d keys waited for it; then the %s of\nthem was written again, before each message. In %d messages it got\n%sand nothing of %s. Want what is new behind what was already to be sent.", p.what, len(keys), hot, most, list(p.lines(), -1), word(key))
+	for _, hot := range []string{"the first key is", "the last key is", "all keys are"} {
+		for _, dir := range []direction{server, running} {
+			t.Run("each gets its turn, and "+hot+" written all the time, "+dir.why, func(t *testing.T) {
+				bubble.Run(t, 14, func(b *bubble.B) {
+					w := start(b)
+					n, name := w.node(), w.d.Word()
+					keys := slices.Sorted(slices.Values(w.d.Words(6)))
+					often := keys[:1]
+					switch hot {
+					case "the last key is":
+						slices.Reverse(keys)
+					case "all keys are":
+						often = keys
 					}
-				}
+					p := w.meet(dir, n, name)
+					w.shut(n.name, name)
+					for _, key := range keys {
+						n.set(key, "waits")
+					}
+					most := 2*len(keys) + 4
+					for i := range most {
+						for _, key := range often {
+							n.set(key, fmt.Sprint("hot ", i))
+						}
+						w.pass(n.name, name)
+					}
+					for _, key := range keys {
+						if p.entry(key) == nil {
+							w.Fatalf("%s takes one message at a time. %d keys waited for it; then %s\nwritten again, before each message. In %d messages it got\n%sand nothing of %s. Want what is new behind what was already to be sent, and what\nis written again in its place.", p.what, len(keys), hot, most, list(p.lines(), -1), word(key))
+						}
+					}
+				})
 			})
-		})
+		}
 	}
 	t.Run("many writes of many keys", func(t *testing.T) {
 		bubble.Run(t, 14, func(b *bubble.B) {
@@ -1195,27 +1234,47 @@ func TestSlow(t *testing.T) {
 			p.mustHaveHeardAtMost(2*len(keys)+10, fmt.Sprintf("Meanwhile, %d keys were written 25 times each", len(keys)))
 		})
 	})
-	t.Run("as many keys as there are", func(t *testing.T) {
-		bubble.Run(t, 14, func(b *bubble.B) {
-			w := start(b)
-			n, keys := w.node(), w.d.Words(many)
-			p := w.meet(server, n, w.d.Word())
-			w.shut(n.name, p.name)
-			n.set(w.d.Word(), "the first one")
-			c := w.Go(fmt.Sprintf("Set, of %d keys", many), func() error {
-				for _, key := range keys {
-					n.quietly(key, "value")
+	for _, dir := range []direction{server, running} {
+		t.Run("as many keys as there are, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 14, func(b *bubble.B) {
+				w := start(b)
+				n, keys := w.node(), w.d.Words(many)
+				p := w.meet(dir, n, w.d.Word())
+				w.shut(n.name, p.name)
+				n.set(w.d.Word(), "the first one")
+				c := w.Go(fmt.Sprintf("Set, of %d keys", many), func() error {
+					for _, key := range keys {
+						n.quietly(key, "value")
+					}
+					return nil
+				})
+				if w.Wait(); !c.Returned() {
+					w.Fatalf("%s reads nothing. Set, called for %d keys, has not returned.\nWant it to, at once, however many keys wait.\n\n%s", p.what, many, w.Waiting())
 				}
-				return nil
+				w.open(n.name, p.name)
+				p.about = fmt.Sprintf("\nIt read nothing while %d keys were written: all of them wait for it.", many)
+				p.mustKnow(n)
 			})
-			if w.Wait(); !c.Returned() {
-				w.Fatalf("%s reads nothing. Set, called for %d keys, has not returned.\nWant it to, at once, however many keys wait.\n\n%s", p.what, many, w.Waiting())
-			}
-			w.open(n.name, p.name)
-			p.about = fmt.Sprintf("\nIt read nothing while %d keys were written: all of them wait for it.", many)
-			p.mustKnow(n)
 		})
-	})
+	}
+	for _, dir := range []direction{server, running} {
+		t.Run("written and deleted while it waits, "+dir.why, func(t *testing.T) {
+			bubble.Run(t, 14, func(b *bubble.B) {
+				w := start(b)
+				n, keys := w.node(), w.d.Words(2)
+				n.set(keys[0], "old")
+				p := w.meet(dir, n, w.d.Word())
+				p.mustKnow(n)
+				w.shut(n.name, p.name)
+				n.set(keys[1], "in its Send")
+				n.set(keys[0], "new")
+				n.del(keys[0])
+				w.open(n.name, p.name)
+				p.about = "\nIt read nothing while a key that it has was written, and then deleted: the\ndeletion is the latest."
+				p.mustKnow(n)
+			})
+		})
+	}
 	t.Run("everybody else goes on", func(t *testing.T) {
 		bubble.Run(t, 14, func(b *bubble.B) {
 			w := start(b)
@@ -1312,15 +1371,19 @@ func TestMeanwhile(t *testing.T) {
 		t.Run("while entries are sent, "+dir.why, func(t *testing.T) {
 			bubble.Run(t, 15, func(b *bubble.B) {
 				w := start(b)
-				n, keys := w.node(), w.d.Words(9)
-				for _, key := range keys[:7] {
+				n, keys := w.node(), w.d.Words(10)
+				for _, key := range append(keys[:7:7], keys[9]) {
 					n.set(key, "old")
 				}
-				name := w.d.Word()
+				name, same := w.d.Word(), n.stamp(keys[9])
 				q := w.meet(server, n, w.d.Word())
 				w.shut(n.name, name)
 				p := w.play(dir, n, name)
-				p.sends(have(p.name), synced())
+				p.knows(entry(keys[9], same, "old").GetEntry())
+				older := stamp(n.counter(keys[5]), n.name[:len(n.name)-1])
+				p.knows(entry(keys[5], older, "older").GetEntry())
+				p.sends(have(p.name, keys[9], same, keys[5], older), synced())
+				n.del(keys[9])
 				n.set(keys[1], "new")
 				n.del(keys[5])
 				n.set(keys[7], "new")
@@ -1766,6 +1829,16 @@ func TestAll(t *testing.T) {
 						}
 					})
 				}
+				busy.Go(func() { // locks nothing else: the race detector sees a Get that does not
+					for k := range 400 {
+						n.r.Get(keys[k%len(keys)])
+					}
+				})
+				busy.Go(func() {
+					for range 40 {
+						n.r.Keys()
+					}
+				})
 				busy.Go(func() {
 					for range 3 {
 						if err := n.r.Once(b.Context(), w.client(n.name, nodes[(i+2)%3].name)); err != nil {

@@ -58,7 +58,7 @@ func TestServe(t *testing.T) {
 		}, "refused": func(context.Context, func()) error { return refused.Err() }})
 		c := s.dial("ann")
 		c.mustGet("web-0")
-		s.pass(time.Minute)
+		s.Pass(time.Minute)
 		s.mustServe()
 		if o := c.watch("three").outcome(); !o.is(codes.OK) || o.heard != 3 {
 			s.Fatalf("%s\nWatchPods, whose handler sends 3 messages and returns nil,\n%s\nwant OK, messages: 3", s.title(), o)
@@ -224,7 +224,7 @@ func TestLog(t *testing.T) {
 				s := start(b, grace, handlers{"this": took(tt.took, tt.err)})
 				c := s.dial("ann")
 				x := tt.call(c, "this")
-				s.pass(tt.took)
+				s.Pass(tt.took)
 				if o := x.outcome(); !o.is(tt.want) {
 					s.Fatalf("%s\n%s, whose handler returns %v,\n%s\nwant %v", s.title(), x.name, tt.err, o, tt.want)
 				}
@@ -261,11 +261,11 @@ func TestLog(t *testing.T) {
 			bubble.Run(t, 5, func(b *bubble.B) {
 				s := start(b, grace, handlers{"long": took(3*time.Second, nil), "short": took(time.Second, nil)})
 				tt.call(s.dial("ann"), "long")
-				s.pass(time.Second)
+				s.Pass(time.Second)
 				tt.call(s.dial("bob"), "short")
-				s.pass(time.Second)
+				s.Pass(time.Second)
 				s.mustLog(tt.method, codes.OK).mustHaveTaken(time.Second)
-				s.pass(time.Second)
+				s.Pass(time.Second)
 				all := s.log.calls()
 				if len(all) != 2 {
 					s.Fatalf("%s\nlogged, for two calls, lines with a \"code\" or \"method\": %d\nwant one for each", s.title(), len(all))
@@ -342,7 +342,7 @@ func TestPings(t *testing.T) {
 			s := start(b, grace, handlers{"stays": untilCancelled})
 			w := s.dial("ann", often(false)).watch("stays")
 			s.link.Note("ann pings every 19 s")
-			s.pass(10 * time.Minute)
+			s.Pass(10 * time.Minute)
 			w.mustGoOn("its client pings every 19 s: each of them is a second early")
 		})
 	})
@@ -352,7 +352,7 @@ func TestPings(t *testing.T) {
 			c := s.dial("ann", often(true))
 			c.mustGet("web-0")
 			s.link.Note("ann pings every 19 s")
-			s.pass(25 * time.Minute)
+			s.Pass(25 * time.Minute)
 			if n := s.link.Dialed(); n != 1 || s.link.Open() != 1 {
 				s.Fatalf("%s\nA client that has no call under way pings every 19 s. After 25 minutes it has\ndialled %d times, and has %d connections open. Want 1 and 1", s.title(), n, s.link.Open())
 			}
@@ -367,7 +367,7 @@ func TestVanished(t *testing.T) {
 		bubble.Run(t, 8, func(b *bubble.B) {
 			s := start(b, grace, handlers{"stays": untilCancelled})
 			w := s.dial("ann").watch("stays")
-			s.pass(3 * time.Hour)
+			s.Pass(3 * time.Hour)
 			w.mustGoOn("nothing happens on it, but its client is there")
 		})
 	})
@@ -384,14 +384,14 @@ func TestVanished(t *testing.T) {
 					return status.FromContextError(ctx.Err()).Err()
 				}})
 				s.dial("ann").watch("stays")
-				s.pass(after)
+				s.Pass(after)
 				cut := b.Elapsed()
 				s.link.Cut()
-				s.pass(limit)
+				s.Pass(limit)
 				if gone.Load() > 0 {
 					return
 				}
-				s.pass(3 * time.Hour)
+				s.Pass(3 * time.Hour)
 				text := "was still not done three hours later"
 				if at := time.Duration(gone.Load()); at > 0 {
 					text = fmt.Sprintf("was done %v later", at-cut)
@@ -407,9 +407,9 @@ func TestSilent(t *testing.T) {
 	bubble.Run(t, 9, func(b *bubble.B) {
 		s := start(b, grace, nil)
 		closed := s.connect()
-		s.pass(silence)
+		s.Pass(silence)
 		if closed.Load() == 0 {
-			s.pass(time.Hour)
+			s.Pass(time.Hour)
 			s.Fatalf("%s\nA connection came at 0s, and said nothing. It was closed at %v.\nWant it closed at %v at the latest", s.title(), time.Duration(closed.Load()), silence)
 		}
 		s.dial("ann").mustGet("web-0")
@@ -428,7 +428,7 @@ func TestNotServing(t *testing.T) {
 		for _, name := range []string{"", service, another} {
 			probe.watchHealth(name).mustHave(healthv1.HealthCheckResponse_SERVING)
 		}
-		s.pass(5 * time.Second)
+		s.Pass(5 * time.Second)
 		s.stop()
 		for _, w := range probe.watches {
 			w.mustHave(healthv1.HealthCheckResponse_NOT_SERVING)
@@ -443,7 +443,7 @@ func TestRefuse(t *testing.T) {
 			s := start(b, grace, nil)
 			c := s.dial("ann")
 			c.mustGet("web-0")
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
 			s.mustReturn(5*time.Second, 5*time.Second+close5, nil)
 			c.mustBeRefused()
@@ -487,12 +487,12 @@ func TestGrace(t *testing.T) {
 		bubble.Run(t, 12, func(b *bubble.B) {
 			s := start(b, grace, handlers{"short": takes(10 * time.Second), "long": takes(25 * time.Second)})
 			short, long := s.dial("ann").get("short"), s.dial("bob").watch("long")
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			short.mustFinish(10 * time.Second)
 			s.mustServe()
-			s.pass(15 * time.Second)
+			s.Pass(15 * time.Second)
 			long.mustFinish(25 * time.Second)
 			s.mustReturn(25*time.Second, 25*time.Second+close5, nil)
 		})
@@ -501,9 +501,9 @@ func TestGrace(t *testing.T) {
 		bubble.Run(t, 12, func(b *bubble.B) {
 			s := start(b, grace, handlers{"long": takes(89 * time.Second)})
 			stream, unary := s.dial("ann").watch("long"), s.dial("bob").get("long")
-			s.pass(60 * time.Second)
+			s.Pass(60 * time.Second)
 			s.stop()
-			s.pass(29 * time.Second)
+			s.Pass(29 * time.Second)
 			stream.mustFinish(89 * time.Second)
 			unary.mustFinish(89 * time.Second)
 			s.mustReturn(89*time.Second, 89*time.Second+close5, nil)
@@ -517,7 +517,7 @@ func TestGrace(t *testing.T) {
 			s.begin(ctx)
 			s.mustServe()
 			short := s.dial("ann").get("short")
-			s.pass(10 * time.Second)
+			s.Pass(10 * time.Second)
 			short.mustFinish(10 * time.Second)
 			s.mustReturn(10*time.Second, 10*time.Second+close5, nil)
 		})
@@ -538,13 +538,13 @@ func TestCut(t *testing.T) {
 			bubble.Run(t, 13, func(b *bubble.B) {
 				s := start(b, tt.grace, handlers{"stays": untilCancelled})
 				stream, unary := s.dial("ann").watch("stays"), s.dial("bob").get("stays")
-				s.pass(5 * time.Second)
+				s.Pass(5 * time.Second)
 				s.stop()
 				if tt.grace > 0 {
-					s.pass(tt.grace - time.Second)
+					s.Pass(tt.grace - time.Second)
 					stream.mustGoOn("Grace is not over")
 					unary.mustGoOn("Grace is not over")
-					s.pass(time.Second)
+					s.Pass(time.Second)
 				}
 				end := 5*time.Second + tt.grace
 				stream.mustBeCut(end)
@@ -561,7 +561,7 @@ func TestSilentStop(t *testing.T) {
 	bubble.Run(t, 9, func(b *bubble.B) {
 		s := start(b, grace, nil)
 		s.connect()
-		s.pass(time.Second)
+		s.Pass(time.Second)
 		s.stop()
 		s.mustReturn(time.Second, silence, nil)
 	})
@@ -636,7 +636,7 @@ func TestBroken(t *testing.T) {
 	t.Run("nobody is there", func(t *testing.T) {
 		bubble.Run(t, 15, func(b *bubble.B) {
 			s := start(b, grace, nil)
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.ln.fail()
 			s.mustReturn(5*time.Second, 5*time.Second, errBroken)
 			s.MustBeQuiet() // ctx is not done, and nobody may wait for that any more
@@ -648,12 +648,12 @@ func TestBroken(t *testing.T) {
 			short, stays := s.dial("ann").get("short"), s.dial("bob").watch("stays")
 			w := s.dial("the probe").watchHealth("")
 			w.mustHave(healthv1.HealthCheckResponse_SERVING)
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.ln.fail()
 			w.mustHave(healthv1.HealthCheckResponse_NOT_SERVING)
-			s.pass(10 * time.Second)
+			s.Pass(10 * time.Second)
 			short.mustFinish(15 * time.Second)
-			s.pass(20 * time.Second)
+			s.Pass(20 * time.Second)
 			stays.mustBeCut(5*time.Second + grace)
 			s.mustReturn(5*time.Second+grace, 5*time.Second+grace, errBroken)
 			s.mustHaveLogged(2)
@@ -663,13 +663,13 @@ func TestBroken(t *testing.T) {
 		bubble.Run(t, 15, func(b *bubble.B) {
 			s := start(b, grace, handlers{"stays": tidiesUp(time.Minute)})
 			stays := s.dial("ann").watch("stays")
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.ln.fail()
-			s.pass(5 * time.Second)
+			s.Pass(5 * time.Second)
 			s.stop()
-			s.pass(24 * time.Second)
+			s.Pass(24 * time.Second)
 			stays.mustGoOn("Grace, from when lis broke, is not over")
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			stays.mustBeCut(5*time.Second + grace)
 			end := 5*time.Second + grace + time.Minute
 			s.mustReturn(end, end, errBroken)
@@ -680,7 +680,7 @@ func TestBroken(t *testing.T) {
 			s := prepare(b, grace, nil)
 			s.ln.full.Store(3)
 			s.begin(b.Context())
-			s.pass(time.Second)
+			s.Pass(time.Second)
 			s.mustServe()
 			s.dial("ann").mustGet("web-0")
 		})
@@ -870,14 +870,6 @@ func (s *server) stop() {
 	s.Wait()
 }
 
-// pass lets time pass, and everything happen that happens until then.
-func (s *server) pass(d time.Duration) {
-	if d > 0 {
-		<-time.After(d)
-	}
-	s.Wait()
-}
-
 // title says how Serve was called.
 func (s *server) title() string {
 	if s.noLog {
@@ -947,11 +939,11 @@ func (s *server) mustReturn(from, to time.Duration, want error) {
 	if from == to {
 		span = fmt.Sprintf("at %v", from)
 	}
-	s.pass(max(0, to-s.Elapsed()))
+	s.Pass(max(0, to-s.Elapsed()))
 	var waiting string
 	if !s.isOver() {
 		waiting = s.Waiting()
-		s.pass(2 * time.Hour)
+		s.Pass(2 * time.Hour)
 	}
 	if !s.isOver() {
 		s.Fatalf("%s\nhas not returned at %v\nwant %s %s\n\nWho waited where at %v:\n\n%s", s.title(), s.Elapsed(), errName(want), span, to, waiting)

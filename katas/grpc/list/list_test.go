@@ -69,6 +69,7 @@ func TestGet(t *testing.T) {
 		{"zero bytes", []*podsv1.Pod{small("a", "b\x00c"), small("a\x00b", "c")}},
 		{"white space", []*podsv1.Pod{small("shop", " "), small(" ", "web"), small("\t", "\n")}},
 		{"upper and lower case", []*podsv1.Pod{small("shop", "web"), small("shop", "Web"), small("Shop", "web")}},
+		{"values that seem to be none", []*podsv1.Pod{odd("shop", "web-0")}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 1, func(b *bubble.B) {
@@ -90,7 +91,11 @@ func TestNotFound(t *testing.T) {
 	bubble.Run(t, 2, func(b *bubble.B) {
 		s := start(b)
 		s.mustNotFind("shop", "web-0")
+		s.mustNotFind("a/../%b", "/ c+")
 		s.mustDelete("shop", "web-0", false)
+		s.put(small("shop", "web-0"))
+		s.mustDelete("shop", "web-0", true)
+		s.mustNotFind("shop", "web-0")
 		s.put(small("shop", "web-0"), small("shop", "web-1"), small("test", "db-0"))
 		for _, k := range [][2]string{{"shop", "web"}, {"shop", "web-00"}, {"sho", "web-0"}, {"test", "web-0"}, {"web-0", "shop"}} {
 			s.mustNotFind(k[0], k[1])
@@ -124,10 +129,10 @@ func TestList(t *testing.T) {
 		{"no pods", nil},
 		{"one namespace", []*podsv1.Pod{small("shop", "db-0"), small("shop", "web-0"), small("shop", "web-1"), small("shop", "web-10"), small("shop", "web-2")}},
 		{"several", []*podsv1.Pod{small("a", "z"), small("b", "y"), small("c", "a"), small("c", "x")}},
-		{"byte by byte", []*podsv1.Pod{small("A", "x"), small("Z", "x"), small("a", "B"), small("a", "a"), small("a", "é"), small("b", "x")}},
+		{"byte by byte", []*podsv1.Pod{small("A", "x"), small("Z", "x"), small("a", "B"), small("a", "a"), small("a", "~"), small("a", "é"), small("b", " "), small("b", "x"), small("b", "\uff5e"), small("b", "\U0001f600")}},
 		// '-' is less than '/', so a string made of both sorts otherwise.
 		{"namespaces of which one begins with another", []*podsv1.Pod{small("shop", "web-0"), small("shop", "web-1"), small("shop-2", "a"), small("shop.eu", "a"), small("shops", "a")}},
-		{"zero bytes", []*podsv1.Pod{small("a", "z"), small("a\x00", "a"), small("a\x00b", "a"), small("aa", "a")}},
+		{"zero bytes", []*podsv1.Pod{small("a", "\x00"), small("a", "z"), small("a\x00", "a"), small("a\x00b", "a"), small("aa", "a")}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 4, func(b *bubble.B) {
@@ -157,8 +162,8 @@ func TestNamespace(t *testing.T) {
 	bubble.Run(t, 5, func(b *bubble.B) {
 		s := start(b)
 		of := map[string][]*podsv1.Pod{}
-		for _, namespace := range []string{"shop", "sho", "shop-2", "shops", "Shop", "test", " "} {
-			of[namespace] = some(namespace, 3)
+		for _, namespace := range []string{"shop", "sho", "shop-2", "shops", "Shop", "shop\x00", "test", " ", "*", "-"} {
+			of[namespace] = slices.Concat([]*podsv1.Pod{small(namespace, "\x00"), small(namespace, " ")}, some(namespace, 3), []*podsv1.Pod{small(namespace, "~"), small(namespace, "é")})
 			s.put(of[namespace]...)
 		}
 		for _, namespace := range slices.Sorted(maps.Keys(of)) {
@@ -186,6 +191,17 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// Namespaces and names as long as they may be.
+func TestLongNames(t *testing.T) {
+	bubble.Run(t, 6, func(b *bubble.B) {
+		s := start(b)
+		all := long(5)
+		s.put(mixed(all)...)
+		s.mustWalk(all[0].Namespace, 2, all)
+		s.mustWalk("", 2, all)
+	})
+}
+
 // The last page of a list, where more follows in others (AIP-158).
 func TestLastPage(t *testing.T) {
 	bubble.Run(t, 7, func(b *bubble.B) {
@@ -202,6 +218,10 @@ func TestLastPage(t *testing.T) {
 		s.mustEnd(&podsv1.ListPodsRequest{Namespace: "shop", PageSize: 3, PageToken: first.GetNextPageToken()}, 3)
 		first = s.mustList(&podsv1.ListPodsRequest{Namespace: "shop", PageSize: 2})
 		s.mustEnd(&podsv1.ListPodsRequest{Namespace: "shop", PageSize: 6, PageToken: first.GetNextPageToken()}, 5)
+		for _, pod := range some("shop", 7)[2:] {
+			s.mustDelete(pod.Namespace, pod.Name, true)
+		}
+		s.mustEnd(&podsv1.ListPodsRequest{Namespace: "shop", PageSize: 6, PageToken: first.GetNextPageToken()}, 0)
 	})
 }
 
@@ -274,7 +294,7 @@ func TestBadToken(t *testing.T) {
 					s.mustNotList(&podsv1.ListPodsRequest{Namespace: namespace, PageToken: token[:n]}, "page_token")
 				}
 				s.mustNotList(&podsv1.ListPodsRequest{Namespace: namespace, PageToken: token + "A"}, "page_token")
-				for _, longer := range []string{token + token, token + "\n", "\n" + token, token + "\r\n", token + " ", token + "="} {
+				for _, longer := range []string{token + token, token + "\n", "\n" + token, token + "\r\n", token + "\r", token + " ", token + "=", token + "\x00"} {
 					s.mustNotList(&podsv1.ListPodsRequest{Namespace: namespace, PageToken: longer}, "page_token")
 				}
 			})
@@ -284,6 +304,9 @@ func TestBadToken(t *testing.T) {
 		bubble.Run(t, 10, func(b *bubble.B) {
 			s := start(b)
 			s.putThree()
+			all := s.mustList(&podsv1.ListPodsRequest{PageSize: 4}).GetNextPageToken() // behind a pod of shop
+			s.link.Note("the token is one of namespace %q", "")
+			s.mustNotList(&podsv1.ListPodsRequest{Namespace: "shop", PageToken: all}, "page_token")
 			for _, from := range []string{"shop", "test", ""} {
 				token := s.mustToken(from)
 				for _, namespace := range []string{"shop", "test", "", "nowhere"} {
@@ -324,6 +347,11 @@ func TestChange(t *testing.T) {
 		{"the next pod is deleted", func(s *stage) { s.mustDelete("shop", "web-04", true) }},
 		{"all but the last are deleted", func(s *stage) {
 			for i := range 8 {
+				s.mustDelete("shop", fmt.Sprintf("web-%02d", i), true)
+			}
+		}},
+		{"all are deleted", func(s *stage) {
+			for i := range 9 {
 				s.mustDelete("shop", fmt.Sprintf("web-%02d", i), true)
 			}
 		}},
@@ -729,10 +757,14 @@ func (s *stage) mustName(call, resp string, err error, fields []string) {
 		s.Fatalf("%s\ngot   %s\nwant  InvalidArgument, with a violation of %s", call, grpctest.Status(err), strings.Join(fields, " and of "))
 	}
 	var got []string
+	seen := 0
 	for _, d := range status.Convert(err).Details() {
 		bad, ok := d.(*errdetails.BadRequest)
 		if !ok {
 			continue
+		}
+		if seen++; seen > 1 {
+			s.Fatalf("%s\ngot   %s\nwant  one BadRequest, with all violations", call, grpctest.Status(err))
 		}
 		for _, v := range bad.GetFieldViolations() {
 			if v.GetDescription() == "" {
@@ -1206,6 +1238,16 @@ func full(namespace, name string) *podsv1.Pod {
 	return pod
 }
 
+// odd is a pod with what gets lost where fields are kept in other types.
+func odd(namespace, name string) *podsv1.Pod {
+	pod := small(namespace, name)
+	pod.Phase = 99 // of a newer .proto
+	pod.Labels = map[string]string{"": "no key", "no value": ""}
+	pod.CreateTime = &timestamppb.Timestamp{} // 1970 is not the same as none
+	pod.CreateTime.ProtoReflect().SetUnknown(full("", "").ProtoReflect().GetUnknown())
+	return pod
+}
+
 // some are web-00, web-01 and so on of a namespace, in their order.
 func some(namespace string, n int) []*podsv1.Pod {
 	digits := 2
@@ -1215,6 +1257,15 @@ func some(namespace string, n int) []*podsv1.Pod {
 	var pods []*podsv1.Pod
 	for i := range n {
 		pods = append(pods, small(namespace, fmt.Sprintf("web-%0*d", digits, i)))
+	}
+	return pods
+}
+
+// long are so many pods, in their order, whose namespace and names have 1 KiB.
+func long(n int) []*podsv1.Pod {
+	pods := some(strings.Repeat("n", 1<<10), n)
+	for _, pod := range pods {
+		pod.Name = strings.Repeat("x", 1<<10-len(pod.Name)) + pod.Name
 	}
 	return pods
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -132,7 +133,7 @@ func TestList(t *testing.T) {
 		{"byte by byte", []*podsv1.Pod{small("A", "x"), small("Z", "x"), small("a", "B"), small("a", "a"), small("a", "~"), small("a", "é"), small("b", " "), small("b", "x"), small("b", "\uff5e"), small("b", "\U0001f600")}},
 		// '-' is less than '/', so a string made of both sorts otherwise.
 		{"namespaces of which one begins with another", []*podsv1.Pod{small("shop", "web-0"), small("shop", "web-1"), small("shop-2", "a"), small("shop.eu", "a"), small("shops", "a")}},
-		{"zero bytes", []*podsv1.Pod{small("a", "\x00"), small("a", "z"), small("a\x00", "a"), small("a\x00b", "a"), small("aa", "a")}},
+		{"zero bytes", []*podsv1.Pod{small("\x00", "a"), small("a", "\x00"), small("a", "z"), small("a\x00", "a"), small("a\x00b", "a"), small("aa", "a")}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 4, func(b *bubble.B) {
@@ -163,7 +164,7 @@ func TestNamespace(t *testing.T) {
 		s := start(b)
 		of := map[string][]*podsv1.Pod{}
 		for _, namespace := range []string{"shop", "sho", "shop-2", "shops", "Shop", "shop\x00", "test", " ", "*", "-"} {
-			of[namespace] = slices.Concat([]*podsv1.Pod{small(namespace, "\x00"), small(namespace, " ")}, some(namespace, 3), []*podsv1.Pod{small(namespace, "~"), small(namespace, "é")})
+			of[namespace] = slices.Concat([]*podsv1.Pod{small(namespace, "\x00"), small(namespace, " ")}, some(namespace, 1), []*podsv1.Pod{small(namespace, "~"), small(namespace, "é")})
 			s.put(of[namespace]...)
 		}
 		for _, namespace := range slices.Sorted(maps.Keys(of)) {
@@ -191,15 +192,25 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// Namespaces and names as long as they may be.
-func TestLongNames(t *testing.T) {
-	bubble.Run(t, 6, func(b *bubble.B) {
-		s := start(b)
-		all := long(5)
-		s.put(mixed(all)...)
-		s.mustWalk(all[0].Namespace, 2, all)
-		s.mustWalk("", 2, all)
-	})
+// From page to page, where names are long, or have what may stand between them
+// in a token.
+func TestPagesOfNames(t *testing.T) {
+	for _, tt := range []struct {
+		why string
+		all []*podsv1.Pod
+	}{
+		{"of 1 KiB", long(5)},
+		{"with separators", separators()},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			bubble.Run(t, 6, func(b *bubble.B) {
+				s := start(b)
+				s.put(mixed(tt.all)...)
+				s.mustWalk(tt.all[0].Namespace, 1, tt.all)
+				s.mustWalk("", 1, tt.all)
+			})
+		})
+	}
 }
 
 // The last page of a list, where more follows in others (AIP-158).
@@ -218,9 +229,9 @@ func TestLastPage(t *testing.T) {
 		s.mustEnd(&podsv1.ListPodsRequest{Namespace: "shop", PageSize: 3, PageToken: first.GetNextPageToken()}, 3)
 		first = s.mustList(&podsv1.ListPodsRequest{Namespace: "shop", PageSize: 2})
 		s.mustEnd(&podsv1.ListPodsRequest{Namespace: "shop", PageSize: 6, PageToken: first.GetNextPageToken()}, 5)
-		for _, pod := range some("shop", 7)[2:] {
-			s.mustDelete(pod.Namespace, pod.Name, true)
-		}
+		first = s.mustList(&podsv1.ListPodsRequest{Namespace: "shop", PageSize: 5})
+		s.mustDelete("shop", "web-05", true)
+		s.mustDelete("shop", "web-06", true)
 		s.mustEnd(&podsv1.ListPodsRequest{Namespace: "shop", PageSize: 6, PageToken: first.GetNextPageToken()}, 0)
 	})
 }
@@ -309,7 +320,7 @@ func TestBadToken(t *testing.T) {
 			s.mustNotList(&podsv1.ListPodsRequest{Namespace: "shop", PageToken: all}, "page_token")
 			for _, from := range []string{"shop", "test", ""} {
 				token := s.mustToken(from)
-				for _, namespace := range []string{"shop", "test", "", "nowhere"} {
+				for _, namespace := range []string{"shop", "test", "", "nowhere", "sho", "SHOP"} {
 					if namespace != from {
 						s.link.Note("the token is one of namespace %q", from)
 						s.mustNotList(&podsv1.ListPodsRequest{Namespace: namespace, PageToken: token}, "page_token")
@@ -443,10 +454,47 @@ func TestBytes(t *testing.T) {
 					fatten(pods[i], size)
 				}
 				s.put(pods...)
-				s.mustFit(pods)
+				s.mustFit(500, pods)
 			})
 		})
 	}
+	for _, tt := range []struct {
+		why    string
+		fatten func(pod *podsv1.Pod)
+	}{
+		{"fields that a newer client sent", func(pod *podsv1.Pod) {
+			pod.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 1000, protowire.BytesType), make([]byte, 100*kib)))
+		}},
+		{"letters of two bytes", func(pod *podsv1.Pod) { pod.Node = strings.Repeat("é", 50*kib) }},
+	} {
+		t.Run("many of 100 KiB, in "+tt.why, func(t *testing.T) {
+			bubble.Run(t, 13, func(b *bubble.B) {
+				s := start(b)
+				pods := some("shop", 60)
+				for _, pod := range pods {
+					tt.fatten(pod)
+				}
+				s.put(pods...)
+				s.mustFit(500, pods)
+			})
+		})
+	}
+	t.Run("two that are a few bytes too large, with their token", func(t *testing.T) {
+		bubble.Run(t, 13, func(b *bubble.B) {
+			s := start(b)
+			pods := long(3)
+			s.put(pods...)
+			page := s.listPods(s.Context(), &podsv1.ListPodsRequest{Namespace: pods[0].Namespace, PageSize: 2})
+			for _, more := range []int{1, 3, 5, 7} {
+				fatten(pods[0], list.MaxPageBytes-64*kib)
+				page.Pods = pods[:2]
+				fatten(pods[0], proto.Size(pods[0])+list.MaxPageBytes+more-proto.Size(page))
+				s.put(pods[0])
+				s.mustFit(2, pods)
+				s.mustFit(500, pods)
+			}
+		})
+	})
 }
 
 // Messages that their owners change afterwards (protobuf, proto.Clone).
@@ -456,6 +504,9 @@ func TestOwn(t *testing.T) {
 		pod.Labels["app"] = "spoilt"
 		pod.Labels["new"] = "spoilt"
 		pod.CreateTime.Seconds++
+		if unknown := pod.ProtoReflect().GetUnknown(); len(unknown) > 0 {
+			unknown[len(unknown)-1]++
+		}
 	}
 	for _, tt := range []struct {
 		why    string
@@ -463,14 +514,17 @@ func TestOwn(t *testing.T) {
 	}{
 		{"what Put was given", nil},
 		{"what GetPod returned", func(s *stage) { spoil(s.get("shop", "web-0").GetPod()) }},
-		{"what ListPods returned", func(s *stage) { spoil(s.listPods(s.Context(), &podsv1.ListPodsRequest{}).GetPods()[0]) }},
-		{"what ListPods returned of one namespace", func(s *stage) {
-			spoil(s.listPods(s.Context(), &podsv1.ListPodsRequest{Namespace: "shop", PageSize: 1}).GetPods()[0])
+		{"what ListPods returned", func(s *stage) { spoil(s.listed(&podsv1.ListPodsRequest{PageSize: 100})) }},
+		{"what ListPods returned of one namespace", func(s *stage) { spoil(s.listed(&podsv1.ListPodsRequest{Namespace: "shop", PageSize: 1})) }},
+		{"what ListPods returned on a second page", func(s *stage) {
+			page := s.listPods(s.Context(), &podsv1.ListPodsRequest{})
+			spoil(s.listed(&podsv1.ListPodsRequest{PageToken: page.GetNextPageToken()}))
 		}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 14, func(b *bubble.B) {
 				s := start(b)
+				s.put(some("a", 60)...)
 				pod := full("shop", "web-0")
 				s.Do(func() string { return "Put(shop/web-0)" }, func() { s.server.Put(pod) })
 				s.link.Note("Put(shop/web-0)")
@@ -487,7 +541,7 @@ func TestOwn(t *testing.T) {
 					pod *podsv1.Pod
 				}{
 					{"GetPod, called again, returns", s.get("shop", "web-0").GetPod()},
-					{"ListPods, called again, returns", first(s.listPods(s.Context(), &podsv1.ListPodsRequest{}).GetPods())},
+					{"ListPods, called again, returns", s.listed(&podsv1.ListPodsRequest{PageSize: 100})},
 					{"what GetPod had returned before is", before},
 				} {
 					if !proto.Equal(now.pod, want) {
@@ -497,6 +551,17 @@ func TestOwn(t *testing.T) {
 			})
 		})
 	}
+	t.Run("a response, and later calls", func(t *testing.T) {
+		bubble.Run(t, 14, func(b *bubble.B) {
+			s := start(b)
+			s.put(small("shop", "web-0"), small("test", "web-0"))
+			page := s.listPods(s.Context(), &podsv1.ListPodsRequest{Namespace: "shop"})
+			s.listPods(s.Context(), &podsv1.ListPodsRequest{Namespace: "test"})
+			if got, want := page.GetPods()[0], small("shop", "web-0"); !proto.Equal(got, want) {
+				s.Fatalf("ListPods was called for shop, and then for test. After that,\nthe first call's response has another pod than before:\n%s", unlike(got, want))
+			}
+		})
+	})
 }
 
 // Contexts that are done, before the call and within it (gRPC, status codes).
@@ -528,9 +593,16 @@ func TestContext(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			bubble.Run(t, 15, func(b *bubble.B) {
 				s := start(b)
-				s.put(some("shop", 500)...)
+				s.put(some("shop", 501)...)
 				for _, namespace := range []string{"shop", ""} {
-					s.mustStop(tt.ctx(b), &podsv1.ListPodsRequest{Namespace: namespace, PageSize: 500}, tt.code, tt.why)
+					token := s.mustList(&podsv1.ListPodsRequest{Namespace: namespace, PageSize: 1}).GetNextPageToken()
+					for _, token := range []string{"", token} {
+						ctx := tt.ctx(b)
+						s.mustStop(ctx, &podsv1.ListPodsRequest{Namespace: namespace, PageSize: 500, PageToken: token}, tt.code, tt.why)
+						if _, counts := ctx.(*ending); !counts {
+							s.mustStop(ctx, &podsv1.ListPodsRequest{Namespace: namespace, PageSize: 3, PageToken: token}, tt.code, tt.why)
+						}
+					}
 				}
 				s.mayStop(tt.ctx(b), &podsv1.GetPodRequest{Namespace: "shop", Name: "web-000"}, tt.code, tt.why)
 			})
@@ -604,6 +676,21 @@ func TestMany(t *testing.T) {
 				b.Fatalf("%v", err)
 			}
 			change.Wait()
+		})
+	})
+	t.Run("wrong requests", func(t *testing.T) {
+		bubble.Run(t, 16, func(b *bubble.B) {
+			server := new(list.Server)
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+			var calls []*bubble.Call
+			for range 4 {
+				calls = append(calls, b.Go("GetPod(…) and ListPods(…) with requests that are wrong", func() error { return ask(b.Context(), server, b.Worked) }))
+			}
+			for _, call := range calls {
+				if err := call.Wait(); err != nil {
+					b.Fatalf("%v", err)
+				}
+			}
 		})
 	})
 	t.Run("over TCP", func(t *testing.T) {
@@ -872,9 +959,9 @@ func (s *stage) mustSurvive(namespace string, change func()) {
 
 // mustFit wants pages of at most 4 MiB, by way of the method itself: a client
 // would take no more.
-func (s *stage) mustFit(want []*podsv1.Pod) {
+func (s *stage) mustFit(pageSize int32, want []*podsv1.Pod) {
 	s.T().Helper()
-	req := &podsv1.ListPodsRequest{Namespace: "shop", PageSize: 500}
+	req := &podsv1.ListPodsRequest{Namespace: want[0].Namespace, PageSize: pageSize}
 	var got []*podsv1.Pod
 	for range want {
 		resp := s.listPods(s.Context(), req)
@@ -957,6 +1044,17 @@ func (s *stage) mayStop(ctx context.Context, req *podsv1.GetPodRequest, code cod
 	if err != nil {
 		s.mustBe(call, err, code)
 	}
+}
+
+// listed returns shop/web-0 of a page, which has it last.
+func (s *stage) listed(req *podsv1.ListPodsRequest) *podsv1.Pod {
+	s.T().Helper()
+	pods := s.listPods(s.Context(), req).GetPods()
+	last := pods[len(pods)-1]
+	if last.GetNamespace() != "shop" {
+		s.Fatalf("ListPods(ctx, %s) returned %s\nwant shop/web-0 as the last", text(req), brief(names(pods)))
+	}
+	return last
 }
 
 func (s *stage) mustBe(call string, err error, code codes.Code) {
@@ -1138,6 +1236,41 @@ func look(ctx context.Context, server *list.Server, worked func()) error {
 	return nil
 }
 
+// ask asks what is wrong, again and again.
+func ask(ctx context.Context, server *list.Server, worked func()) error {
+	for range 20 {
+		for _, tt := range []struct{ namespace, name, want string }{{"shop", "", "name"}, {"", "web-0", "namespace"}} {
+			worked()
+			_, err := server.GetPod(ctx, &podsv1.GetPodRequest{Namespace: tt.namespace, Name: tt.name})
+			if got := violated(err); !slices.Equal(got, []string{tt.want}) {
+				return fmt.Errorf("GetPod {namespace:%q name:%q}, while others ask what is wrong as well:\n%s\nwant InvalidArgument, with a violation of %s alone", tt.namespace, tt.name, grpctest.Status(err), tt.want)
+			}
+		}
+		for _, req := range []*podsv1.ListPodsRequest{{PageSize: -1}, {PageToken: "?"}} {
+			want := "page_size"
+			if req.PageSize == 0 {
+				want = "page_token"
+			}
+			if _, err := server.ListPods(ctx, req); !slices.Equal(violated(err), []string{want}) {
+				return fmt.Errorf("ListPods %s, while others ask what is wrong as well:\n%s\nwant InvalidArgument, with a violation of %s alone", text(req), grpctest.Status(err), want)
+			}
+		}
+	}
+	return nil
+}
+
+// violated are the fields that an error names.
+func violated(err error) (fields []string) {
+	for _, d := range status.Convert(err).Details() {
+		if bad, ok := d.(*errdetails.BadRequest); ok {
+			for _, v := range bad.GetFieldViolations() {
+				fields = append(fields, v.GetField())
+			}
+		}
+	}
+	return fields
+}
+
 // read reads the list of namespace shop again and again.
 func (m *crowd) read(ctx context.Context, listPods listPods) error {
 	for range 5 {
@@ -1270,6 +1403,17 @@ func long(n int) []*podsv1.Pod {
 	return pods
 }
 
+// separators are pods of one namespace, in their order, with a character before,
+// in and behind both their names that is used to join strings.
+func separators() []*podsv1.Pod {
+	const all = "\x00\t\n \"#%&+,-./:;=?@\\_|~"
+	var pods []*podsv1.Pod
+	for _, c := range strings.Split(all, "") {
+		pods = append(pods, small(all, c+c+"web"+c+"0"+c))
+	}
+	return pods
+}
+
 // fatten gives the pod a label that makes it that large, in bytes.
 func fatten(pod *podsv1.Pod, size int) {
 	for n := size; proto.Size(pod) != size; n -= proto.Size(pod) - size {
@@ -1299,14 +1443,6 @@ func mixed(pods []*podsv1.Pod) []*podsv1.Pod {
 	return out
 }
 
-// first returns the first pod, nil where there is none.
-func first(pods []*podsv1.Pod) *podsv1.Pod {
-	if len(pods) == 0 {
-		return nil
-	}
-	return pods[0]
-}
-
 // names are namespace/name of each pod, with what cannot be printed escaped, and
 // in quotes where there are other slashes, or white space.
 func names(pods []*podsv1.Pod) []string {
@@ -1316,14 +1452,23 @@ func names(pods []*podsv1.Pod) []string {
 			out = append(out, "(a pod without a name)")
 			continue
 		}
-		if strings.ContainsAny(pod.GetNamespace()+pod.GetName(), "/ \t\n") {
-			out = append(out, fmt.Sprintf("%q/%q", pod.GetNamespace(), pod.GetName()))
+		namespace, name := shortened(pod.GetNamespace()), shortened(pod.GetName())
+		if strings.ContainsAny(namespace+name, "/ \t\n") {
+			out = append(out, fmt.Sprintf("%q/%q", namespace, name))
 			continue
 		}
-		name := fmt.Sprintf("%q", pod.GetNamespace()+"/"+pod.GetName())
+		name = fmt.Sprintf("%q", namespace+"/"+name)
 		out = append(out, name[1:len(name)-1])
 	}
 	return out
+}
+
+// shortened is a long name's first and last letters.
+func shortened(name string) string {
+	if len(name) <= 64 {
+		return name
+	}
+	return name[:4] + "…" + name[len(name)-8:]
 }
 
 // brief shows a list of names in a few words.
@@ -1342,7 +1487,7 @@ func brief(names []string) string {
 func answer(resp *podsv1.ListPodsResponse) string {
 	text := brief(names(resp.GetPods()))
 	if token := resp.GetNextPageToken(); token != "" {
-		text += fmt.Sprintf("\n      next_page_token:%q", token)
+		text += "\n      next_page_token:" + longValue.ReplaceAllStringFunc(fmt.Sprintf("%q", token), shorter)
 	}
 	return text
 }
@@ -1376,6 +1521,9 @@ func unlike(got, want *podsv1.Pod) string {
 		if g, w := only(got, fields.Get(i)), only(want, fields.Get(i)); !proto.Equal(g, w) {
 			text += fmt.Sprintf("\nIn %s:\ngot   %s\nwant  %s", fields.Get(i).Name(), grpctest.Text(g), grpctest.Text(w))
 		}
+	}
+	if want.GetPhase() > podsv1.Phase_PHASE_FAILED && got.GetPhase() != want.GetPhase() {
+		text += fmt.Sprintf("\nPhase %d has no name in the .proto: it is one of a newer client.", want.GetPhase())
 	}
 	if !bytes.Equal(got.ProtoReflect().GetUnknown(), want.ProtoReflect().GetUnknown()) {
 		text += "\nField 1000 is not in the .proto: a newer client sent it, and a newer one may ask\nfor it. Go's protobuf keeps it in the message, beside the fields that have a name."
@@ -1440,9 +1588,17 @@ func times0(n int) string {
 // text is a message in one line, in braces: {namespace:"shop"}.
 func text(m any) string {
 	if t := grpctest.Text(m); t != "{}" {
-		return "{" + t + "}"
+		return "{" + longValue.ReplaceAllStringFunc(t, shorter) + "}"
 	}
 	return "{}"
+}
+
+// longValue is one that nobody reads to its end.
+var longValue = regexp.MustCompile(`"[^"\\]{200,}"`)
+
+// shorter leaves the ends of it, and says how long it is.
+func shorter(value string) string {
+	return fmt.Sprintf(`%s … %d bytes … %s`, value[:16], len(value)-2, value[len(value)-16:])
 }
 
 func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

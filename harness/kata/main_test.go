@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/example/netkata/harness/internal/course"
@@ -16,7 +17,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"kata": main})
+	testscript.Main(m, map[string]func(){"kata": func() {
+		wait = time.Hour
+		main()
+	}})
 }
 
 // Each script runs the built tool in a repository of its own, made from

@@ -620,10 +620,12 @@ func TestAnyFile(t *testing.T) {
 		text := drawFile(t)
 		z := mustParse(r, text)
 		sets := map[question.Question][]record.Record{}
+		written := map[question.Question][]uint32{} // TTLs, also of a record that comes twice
 		p := dns.NewZoneParser(strings.NewReader(text), "example.com.", "")
 		for rr, ok := p.Next(); ok; rr, ok = p.Next() {
 			rec := fromMiekg(r, rr)
 			q := ask(rec.Name, rec.Data.Type())
+			written[q] = append(written[q], rec.TTL)
 			if !slices.ContainsFunc(sets[q], func(other record.Record) bool { other.TTL = rec.TTL; return key(other) == key(rec) }) {
 				sets[q] = append(sets[q], rec)
 			}
@@ -633,7 +635,7 @@ func TestAnyFile(t *testing.T) {
 		}
 		for _, q := range slices.SortedFunc(maps.Keys(sets), compareQuestions) {
 			a := z.lookup(r, q)
-			if all := sets[q]; len(a.Answers) > 0 && slices.ContainsFunc(all, func(rec record.Record) bool { return rec.TTL == a.Answers[0].TTL }) {
+			if all := sets[q]; len(a.Answers) > 0 && slices.Contains(written[q], a.Answers[0].TTL) {
 				for i := range all {
 					all[i].TTL = a.Answers[0].TTL // one of those written: rule 10
 				}

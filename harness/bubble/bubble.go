@@ -32,8 +32,8 @@
 //
 // A test does not wait for nothing, as in <-time.After(0): where two goroutines do
 // at once, and Go runs on two cores, the race detector of Go 1.26 crashes. Inside
-// of a bubble, both run their timers in one context of its, which has no lock. B.Pass
-// takes any duration.
+// of a bubble, both run their timers in one context of its, which has no lock.
+// B.Pass takes any duration.
 //
 // Inside, t.Context, t.Run, t.Parallel and t.Deadline of the test outside are
 // out of bounds: there are b.Context and b.Cleanup.

@@ -41,6 +41,8 @@ package bubble
 
 import (
 	"context"
+	"math"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -149,6 +151,21 @@ func (b *B) Waiting() string {
 // Goroutines returns how many goroutines the process has. runtime.NumGoroutine
 // may count some that have ended, while garbage is collected.
 func Goroutines() int { return len(stuck.All()) }
+
+// Heap returns how many bytes of the heap are in use by what can still be
+// reached. It collects garbage until that frees nothing more: one collection
+// leaves what a [sync.Pool] holds, and what has a finalizer.
+func Heap() int {
+	var m runtime.MemStats
+	for least, i := uint64(math.MaxUint64), 0; ; i++ {
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		if m.HeapAlloc >= least && i > 2 {
+			return int(least)
+		}
+		least = min(least, m.HeapAlloc)
+	}
+}
 
 // MustBeQuiet fails the test unless, once all has happened that can happen at
 // this instant, no goroutine of the bubble is left but the caller's.

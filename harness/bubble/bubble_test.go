@@ -1,6 +1,8 @@
 package bubble_test
 
 import (
+	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/example/netkata/harness/bubble"
@@ -12,6 +14,10 @@ func TestMain(m *testing.M) { demo.Main(m, "testdata/katas/tcp/demo") }
 // Who waits is counted, and not while the world goes on.
 func TestGoroutines(t *testing.T) {
 	before := bubble.Goroutines()
+	for range 100 { // what ran before is still ending
+		runtime.Gosched()
+		before = min(before, bubble.Goroutines())
+	}
 	hold := make(chan struct{})
 	defer close(hold)
 	for range 5 {
@@ -19,6 +25,24 @@ func TestGoroutines(t *testing.T) {
 	}
 	if more := bubble.Goroutines() - before; more != 5 {
 		t.Errorf("%d goroutines more, want 5", more)
+	}
+}
+
+// What is held counts, and what a pool or a finalizer only delays does not.
+func TestHeap(t *testing.T) {
+	const size = 4 << 20
+	var pool sync.Pool
+	before := bubble.Heap()
+	held := make([]byte, size)
+	pool.Put(make([]byte, size))
+	type file struct{ data [size]byte }
+	runtime.SetFinalizer(new(file), func(*file) {})
+	if more := bubble.Heap() - before; more < size/2 || more > size+size/2 {
+		t.Errorf("4 MiB are held, 4 are in a pool, and 4 had a finalizer: Heap has %d KiB more, want 4096", more>>10)
+	}
+	runtime.KeepAlive(held)
+	if more := bubble.Heap() - before; more > size/2 {
+		t.Errorf("Nothing is held any more: Heap has %d KiB more, want 0", more>>10)
 	}
 }
 

@@ -1161,11 +1161,11 @@ func TestSlow(t *testing.T) {
 				p := w.meet(dir, n, w.d.Word())
 				w.shut(n.name, p.name)
 				n.set(w.d.Word(), "the first one")
-				many := func(k int) int64 {
+				many := func(k int) int {
 					for range k {
 						n.quietly(key, "value")
 					}
-					return heap()
+					return bubble.Heap()
 				}
 				before := many(writes / 10)
 				if grown := many(writes) - before; grown > 256<<10 {
@@ -1692,12 +1692,12 @@ func TestOver(t *testing.T) {
 				w := start(b)
 				n, m, keys := w.node(), w.node(), w.d.Words(writes)
 				w.callAndGo(n, method, many)
-				grows := func(n *node) int64 {
-					before := heap()
+				grows := func(n *node) int {
+					before := bubble.Heap()
 					for _, key := range keys {
 						n.quietly(key, "value")
 					}
-					return heap() - before
+					return bubble.Heap() - before
 				}
 				alone, now := grows(m), grows(n)
 				if now > 2*alone+512<<10 {
@@ -3125,14 +3125,6 @@ func (p *peer) returned() error {
 		p.w.Fatalf("%s has not returned by %v, and the call is over.\n\n%s", p.client.what, p.w.Elapsed(), p.w.Waiting())
 	}
 	return p.client.Wait()
-}
-
-// heap is how much memory is in use, in bytes.
-func heap() int64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // differing lists a state; of a long one, what is not in the other.

@@ -270,11 +270,11 @@ func TestForgotten(t *testing.T) {
 	bubble.Run(t, 7, func(b *bubble.B) {
 		const limit, changes, size = 5, 100, 64 << 10
 		w := start(b, limit)
-		before := heap()
+		before := bubble.Heap()
 		for range changes {
 			w.quietly(big("shop", "web", size))
 		}
-		if grown := heap() - before; grown > changes*size/4 {
+		if grown := bubble.Heap() - before; grown > changes*size/4 {
 			w.Fatalf("The server has a limit of %d. One pod was put %d times, with 64 KiB each. Nobody\nwatches. The program has %d MiB more in memory.\nWant the last %d changes kept, and no more.", limit, changes, grown>>20, limit)
 		}
 		w.watch("ann", "", changes).mustGoOn()
@@ -702,12 +702,12 @@ func TestTooSlow(t *testing.T) {
 					w.quietly(pod("shop", fmt.Sprint("web-", i), "n"))
 				}
 				tt.full(w)
-				before := heap()
+				before := bubble.Heap()
 				for range changes {
 					w.quietly(big("shop", "web", size))
 				}
 				w.Wait()
-				if grown := heap() - before; grown > changes*size/4 {
+				if grown := bubble.Heap() - before; grown > changes*size/4 {
 					w.Errorf("%s\nThe program has %d MiB more in memory.\nWant no event kept for her that she will never get.", w.about, grown>>20)
 				}
 				runtime.KeepAlive(w.s)
@@ -885,7 +885,7 @@ func TestOver(t *testing.T) {
 				c.cancel()
 				w.Wait()
 			}
-			before := heap()
+			before := bubble.Heap()
 			for range limit {
 				w.quietly(big("bank", "web", size))
 			}
@@ -893,7 +893,7 @@ func TestOver(t *testing.T) {
 				w.quietly(pod("shop", "web", "n"))
 			}
 			w.Wait()
-			if grown := heap() - before; grown > limit*size/4 {
+			if grown := bubble.Heap() - before; grown > limit*size/4 {
 				w.Errorf("%s\nThe program has %d MiB more in memory.\nWant no change kept for who is gone: does Put still find their watches?", w.about, grown>>20)
 			}
 			runtime.KeepAlive(w.s)
@@ -1911,14 +1911,6 @@ func (w *world) mustRecover(c *client) {
 	if again.state() != fresh.state() {
 		w.Fatalf("%s%s. What came since leads to\n  %s\nThe server has\n  %s\nWant the same, or OutOfRange and then the same from version 0.", w.begin(), again.call, again.state(), fresh.state())
 	}
-}
-
-// heap is how much memory is in use, in bytes.
-func heap() int64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // script is a server that plays what a test says, for the client side.

@@ -365,7 +365,7 @@ func TestEndlessLine(t *testing.T) {
 		c := s.dial()
 		key, value := d.Word(), d.Word()
 		c.mustTell("SET "+key+" "+value, "OK")
-		before := held()
+		before := bubble.Heap()
 		chunk := []byte(strings.Repeat("x", 64<<10))
 		for range 8 << 20 / len(chunk) {
 			if _, err := c.conn.Write(chunk); err != nil {
@@ -373,7 +373,7 @@ func TestEndlessLine(t *testing.T) {
 			}
 		}
 		s.Wait()
-		if more := held() - before; more > room {
+		if more := bubble.Heap() - before; more > room {
 			s.Fatalf("%s\nclient 1 has sent 8 MiB, and no newline yet.\nThat takes %d KiB of memory, want %d at most: the line is %d bytes longer than\nit may be.", s.title(), more>>10, room>>10, 8<<20-s.limits.Line)
 		}
 		c.note(`sends 8 MiB of "x", and no newline yet`)
@@ -381,14 +381,6 @@ func TestEndlessLine(t *testing.T) {
 		c.say("\nGET " + key + "\n")
 		c.mustHear("ERR too-long", "VALUE "+value)
 	})
-}
-
-// held is how many bytes of memory are in use.
-func held() int {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc)
 }
 
 // As many keys as there may be, and one more.
@@ -616,12 +608,12 @@ func TestReplies(t *testing.T) {
 				s := startWith(b, d, kv.Limits{Line: tt.size + 100, Keys: 100})
 				key, value := d.Word(), strings.Repeat("x", tt.size)
 				s.dial().mustTell("SET "+key+" "+value, "OK")
-				before := held()
+				before := bubble.Heap()
 				c := s.connect()
 				c.note(fmt.Sprintf("sends %q, %d times, and does not read", "GET "+key+"\n", tt.times))
 				io.WriteString(c.conn, strings.Repeat("GET "+key+"\n", tt.times))
 				s.Wait()
-				if more := held() - before; more > room+2<<20+3*tt.size {
+				if more := bubble.Heap() - before; more > room+2<<20+3*tt.size {
 					s.Fatalf("%s\n\nThat takes %d KiB of memory. Want %d KiB of replies held at most, and the\nrest when it reads: else a stranger says how much memory you need.", s.dialogue(), more>>10, room>>10)
 				}
 				c.passAnHour("reads nothing")

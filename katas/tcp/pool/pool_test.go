@@ -1160,7 +1160,7 @@ func TestNothingLeft(t *testing.T) {
 			s.dialWith(func(context.Context) (net.Conn, error) { return nil, errors.New("refused") })
 			ctx, cancel := context.WithCancel(b.Context())
 			defer cancel()
-			before := held()
+			before := bubble.Heap()
 			for range dials / 50 { // what is over is gone before the next ones begin
 				s.call("Get(ctx), 50 times", func() error {
 					for range 50 {
@@ -1169,7 +1169,7 @@ func TestNothingLeft(t *testing.T) {
 					return nil
 				})
 			}
-			if more := held() - before; more > room {
+			if more := bubble.Heap() - before; more > room {
 				s.fail("%d dials have failed, each Get is over, and %d KiB of memory are in use that\nwere not before.\nWant %d KiB at most: nothing is left of them, neither on the context of Get,\nwhich they had in common, nor on one of the pool's. Of each context.AfterFunc,\nis stop called? Of each context.WithCancel, cancel?", dials, more>>10, room>>10)
 			}
 		})
@@ -1202,14 +1202,6 @@ func begunByContext() string {
 		return ""
 	}
 	return fmt.Sprintf("\nPackage context has begun %d goroutines: each waits until a context is done that\na WithCancel, a WithTimeout or an AfterFunc was called with. Is the function\nthat those return always called?", n)
-}
-
-// held is how many bytes of memory are in use.
-func held() int {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc)
 }
 
 // Many who come and go, at random (net, Conn).

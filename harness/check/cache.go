@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -128,7 +127,7 @@ func hashTree(h hash.Hash, root, name string) error {
 // with returns the key of one solution's verdict.
 func (k key) with(s *stand) string {
 	h := sha256.New()
-	io.WriteString(h, string(k)+"\n"+s.kata.ID+"\n")
+	fmt.Fprintf(h, "%s\n%s %t\n", k, s.kata.ID, s.race)
 	for _, name := range slices.Sorted(maps.Keys(s.replace)) {
 		src := "(hidden)"
 		if s.replace[name] != nil {

@@ -50,6 +50,9 @@ func TestFault(t *testing.T) {
 			"dies in a test of rule 6, but the first message does not say so\nThe code panicked"},
 		{"dies of a rule that only begins like it", stand{rule: 1, ended: ended{"red", course.ByTest, 1, "a_test.go:1: rule 12: it ends"}},
 			"dies in a test of rule 1, but"},
+		{"the race detector sees it", stand{rule: 6, race: true, ended: ended{"red", course.ByRace, 6, "Two goroutines"}}, ""},
+		{"the race detector sees it in another test", stand{rule: 6, race: true, ended: ended{"red", course.ByRace, 7, "Two goroutines"}}, "dies by rule 7, want rule 6"},
+		{"a test is quicker than the race detector", stand{rule: 6, race: true, ended: ended{"red", course.ByTest, 6, text}}, ""},
 		{"does not compile", stand{rule: 6, ended: ended{"red", course.ByCompile, 0, "a.go:1: undefined: x"}}, "does not compile\na.go:1"},
 		{"is refused by vet", stand{rule: 6, ended: ended{"red", course.ByVet, 0, "a.go:1: unreachable"}}, "does not compile"},
 		{"cannot be judged", stand{rule: 6, ended: ended{"cannot say", course.ByExit, 6, "rule 6: exit"}}, "the verdict is cannot say, want red"},
@@ -168,6 +171,12 @@ func TestCache(t *testing.T) {
 		if got := judged(); got != 0 {
 			t.Errorf("after the change of %s was taken back: judged %d times, want 0", tt.file, got)
 		}
+	}
+
+	j.v.First.Kind = course.ByRace
+	write(t, root, "testdata/wrong/toy/half.txt", "-- a --\nwho: people\nrule: 1\nrace: yes\n@@\n-two = 2\n+two = 3\n")
+	if judged() != 1 || !j.specs[0].Race || judged() != 0 {
+		t.Errorf("with \"race: yes\": judged as %+v, want once, with the race detector", j.specs)
 	}
 
 	write(t, root, "testdata/wrong/toy/half.txt", "-- a --\nwho: people\nrule: 2\n@@\n-two = 2\n+two = 3\n")

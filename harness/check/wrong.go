@@ -21,6 +21,7 @@ type stand struct {
 	name    string
 	where   string // "testdata/wrong/dns/name.txt:30: forward-pointer"
 	rule    int    // that must catch it, 0 for a right one
+	race    bool   // the race detector watches
 	replace overlay
 
 	broken string // why it could not be put in place
@@ -128,7 +129,7 @@ func (c *check) wrong(k course.Kata) ([]*stand, error) {
 	}
 	var all []*stand
 	for _, w := range list {
-		s := &stand{kata: k, name: w.Name, rule: w.Rule, where: fmt.Sprintf("%s:%d: %s", name, w.Line, w.Name), replace: overlay{}}
+		s := &stand{kata: k, name: w.Name, rule: w.Rule, race: w.Race, where: fmt.Sprintf("%s:%d: %s", name, w.Line, w.Name), replace: overlay{}}
 		changed, err := w.Apply(reference)
 		if err != nil {
 			s.broken = err.Error()
@@ -238,7 +239,7 @@ func (c *check) judgeOverlay(ctx context.Context, s *stand) (course.Verdict, err
 	if err != nil {
 		return course.Verdict{}, err
 	}
-	return c.judge(ctx, course.Spec{Root: c.root, Package: s.kata.Dir, Tags: []string{"solution"}, Overlay: file, Hasty: s.rule > 0})
+	return c.judge(ctx, course.Spec{Root: c.root, Package: s.kata.Dir, Tags: []string{"solution"}, Overlay: file, Race: s.race, Hasty: s.rule > 0})
 }
 
 // write writes what stands in into dir, and the file that go test -overlay
@@ -283,6 +284,7 @@ func (s *stand) fault() string {
 		return fmt.Sprintf("the verdict is %s, want red\n%s", s.State, s.Text)
 	case s.Rule != s.rule:
 		return fmt.Sprintf("dies by rule %d, want rule %d\n%s", s.Rule, s.rule, s.Text)
+	case s.Kind == course.ByRace: // which knows no rule but its test's
 	case !strings.Contains(s.Text, fmt.Sprintf("rule %d: ", s.rule)):
 		return fmt.Sprintf("dies in a test of rule %d, but the first message does not say so\n%s", s.Rule, s.Text)
 	}

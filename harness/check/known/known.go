@@ -16,7 +16,8 @@
 //
 // Lines that begin with a space or "-" are the old text, those that begin with a
 // space or "+" the new one. The old text must occur exactly once in the
-// reference; it need not be whole lines.
+// reference; it need not be whole lines. Where it takes the race detector to see
+// the mistake for sure, "race: yes" stands below the rule: in a test of that rule.
 //
 // A right solution is a folder, testdata/right/dns/name/HABIT, whose sources, of
 // Go and what it embeds, stand in for all those of the reference.
@@ -38,6 +39,7 @@ type Wrong struct {
 	Name  string // "forward-pointer"
 	Who   string // who makes this mistake
 	Rule  int    // the rule that must catch it
+	Race  bool   // the race detector is to watch
 	Line  int    // of its entry in the file
 	Hunks []Hunk
 }
@@ -142,8 +144,13 @@ func (p *parser) parseHead(text string) error {
 			return p.errorf(p.line, "rule %q: want a number of the README", value)
 		}
 		p.w.Rule = n
+	case "race":
+		if value != "yes" {
+			return p.errorf(p.line, "race %q: want yes, or no such line", value)
+		}
+		p.w.Race = true
 	default:
-		return p.errorf(p.line, "unknown key %q: want who or rule", key)
+		return p.errorf(p.line, "unknown key %q: want who, rule or race", key)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ rule: 2
 -- spills --
 who: people who: like colons
 rule: 12
+race: yes
 @@
  // double returns
 -twice n.
@@ -40,9 +41,9 @@ func TestParseWrong(t *testing.T) {
 		{Name: "forgets", Who: "people who forget the second half", Rule: 2, Line: 3, Hunks: []known.Hunk{
 			{Line: 6, Old: "\treturn n + n", New: "\treturn n"},
 		}},
-		{Name: "spills", Who: "people who: like colons", Rule: 12, Line: 10, Hunks: []known.Hunk{
-			{Line: 13, Old: "// double returns\ntwice n.\n", New: "// double returns\n\nthrice n."},
-			{Line: 18, Old: "func double(", New: "func triple("},
+		{Name: "spills", Who: "people who: like colons", Rule: 12, Race: true, Line: 10, Hunks: []known.Hunk{
+			{Line: 14, Old: "// double returns\ntwice n.\n", New: "// double returns\n\nthrice n."},
+			{Line: 19, Old: "func double(", New: "func triple("},
 		}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -63,6 +64,7 @@ func TestParseWrongErrors(t *testing.T) {
 		{"key twice", "-- a --\nrule: 1\nrule: 2\n", `x.txt:3: a: a second "rule"`},
 		{"rule in words", "-- a --\nrule: six\n", `x.txt:2: a: rule "six": want a number`},
 		{"rule 0", "-- a --\nrule: 0\n", `x.txt:2: a: rule "0": want a number`},
+		{"race, neither yes nor left out", "-- a --\nrace: no\n", `x.txt:2: a: race "no": want yes`},
 		{"no who", "-- a --\nrule: 1\n@@\n-x\n+y\n", `x.txt:1: a: no "who: …"`},
 		{"no rule", "-- a --\nwho: people\n@@\n-x\n+y\n", `x.txt:1: a: no "rule: …"`},
 		{"no hunk", head, "x.txt:1: a: no hunk"},

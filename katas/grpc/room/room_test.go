@@ -1235,6 +1235,25 @@ func TestOneOrder(t *testing.T) {
 			w.mustKnowWhoIsThere(members[0].name, members[0].all(), welcomes)
 		})
 	})
+	t.Run("two things, and nothing but a lock puts them in order", func(t *testing.T) {
+		bubble.Run(t, 15, func(b *bubble.B) {
+			calls := []func(*world){
+				func(w *world) { w.s.Rooms() },
+				func(w *world) { w.s.Stop() },
+				func(w *world) { w.phone("ann", 3).chat() },
+				func(w *world) { w.phone("bob", 3).chat() },
+			}
+			for i, one := range calls {
+				for _, other := range calls[i:] {
+					w := start(b)
+					var both sync.WaitGroup
+					both.Go(func() { one(w) })
+					both.Go(func() { other(w) })
+					both.Wait()
+				}
+			}
+		})
+	})
 	t.Run("thousands of texts, with no network in between", func(t *testing.T) {
 		bubble.Run(t, 15, crowd)
 	})

@@ -1217,47 +1217,70 @@ func TestEachFails(t *testing.T) {
 
 // Writers and watchers, all at once (sync, Mutex).
 func TestMany(t *testing.T) {
-	bubble.Run(t, 19, func(b *bubble.B) {
-		const writers, puts, watchers = 4, 60, 12
-		w := start(b, 10*writers*puts)
-		var busy sync.WaitGroup
-		for i := range writers {
-			busy.Go(func() {
-				for n := range puts {
-					name := fmt.Sprint("web-", n%3)
-					w.s.Put(pod("shop", name, fmt.Sprintf("n%d-%d", i, n)))
-					if n%5 == 0 {
-						w.s.Delete("shop", name)
+	t.Run("who write and who watch", func(t *testing.T) {
+		bubble.Run(t, 19, func(b *bubble.B) {
+			const writers, puts, watchers = 4, 60, 12
+			w := start(b, 10*writers*puts)
+			var busy sync.WaitGroup
+			for i := range writers {
+				busy.Go(func() {
+					for n := range puts {
+						name := fmt.Sprint("web-", n%3)
+						w.s.Put(pod("shop", name, fmt.Sprintf("n%d-%d", i, n)))
+						if n%5 == 0 {
+							w.s.Delete("shop", name)
+						}
+						w.Worked()
 					}
-					w.Worked()
-				}
-			})
-		}
-		for range watchers { // they come and go at one time, and somebody counts them
-			busy.Go(func() {
-				for range 5 {
-					e := w.listen()
-					w.s.Watchers()
-					e.cancel()
-					<-e.over
-				}
-			})
-		}
-		clients := make([]*client, watchers)
-		for i := range clients {
-			clients[i] = w.watch(fmt.Sprint("client ", i), "", 0)
-		}
-		busy.Wait()
-		w.watch("last", "", 0)
-		last := w.clients["last"]
-		last.mustHearAtLeast("SYNCED")
-		want := last.state()
-		for _, c := range clients {
-			c.mustHaveNoGap(0)
-			if got := c.state(); got != want {
-				w.Errorf("%d goroutines have put and deleted pods. From all events that a client got which\ncame meanwhile follows that there is now\n  %s\nA client that came after all of it got\n  %s\nWant both to know the same.", writers, got, want)
+				})
 			}
-		}
+			for range watchers { // they come and go at one time, and somebody counts them
+				busy.Go(func() {
+					for range 5 {
+						e := w.listen()
+						w.s.Watchers()
+						e.cancel()
+						<-e.over
+					}
+				})
+			}
+			clients := make([]*client, watchers)
+			for i := range clients {
+				clients[i] = w.watch(fmt.Sprint("client ", i), "", 0)
+			}
+			busy.Wait()
+			w.watch("last", "", 0)
+			last := w.clients["last"]
+			last.mustHearAtLeast("SYNCED")
+			want := last.state()
+			for _, c := range clients {
+				c.mustHaveNoGap(0)
+				if got := c.state(); got != want {
+					w.Errorf("%d goroutines have put and deleted pods. From all events that a client got which\ncame meanwhile follows that there is now\n  %s\nA client that came after all of it got\n  %s\nWant both to know the same.", writers, got, want)
+				}
+			}
+		})
+	})
+	t.Run("two calls, and nothing but a lock puts them in order", func(t *testing.T) {
+		bubble.Run(t, 19, func(b *bubble.B) {
+			calls := []func(*watch.Server){
+				func(s *watch.Server) { s.Put(pod("shop", "web-0", "n2")) },
+				func(s *watch.Server) { s.Delete("shop", "web-0") },
+				func(s *watch.Server) { s.Watchers() },
+				(*watch.Server).Stop,
+			}
+			for i, one := range calls {
+				for _, other := range calls[i:] {
+					s := watch.NewServer(limit)
+					s.Put(pod("shop", "web-0", "n1"))
+					var both sync.WaitGroup
+					both.Go(func() { one(s) })
+					both.Go(func() { other(s) })
+					both.Wait()
+					b.Worked()
+				}
+			}
+		})
 	})
 }
 

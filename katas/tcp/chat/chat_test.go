@@ -386,6 +386,18 @@ func TestTooLong(t *testing.T) {
 			s.mustPassOn(first, s.d.Text(20))
 		}))
 	})
+	t.Run("and somebody comes at that moment", func(t *testing.T) {
+		bubble.Run(t, 9, serving(func(s *server) {
+			first, second := s.join(s.d.Word()), s.connect("a client")
+			second.listen()
+			name := s.d.Word()
+			first.send(s.d.Text(s.limits.Line+1) + "\n")
+			second.send(name + "\n")
+			if got := first.hear(); !slices.Contains(got, "JOIN "+name) || len(got) != 2 || !slices.ContainsFunc(got, func(l string) bool { return matches(l, "ERR 417") }) {
+				s.failf("%s sent a line that is too long, and %s came.\n%s heard%s\nwant, in any order%s", first.name, name, first.name, list(got), list([]string{"ERR 417", "JOIN " + name}))
+			}
+		}))
+	})
 	t.Run("in place of a name", func(t *testing.T) {
 		bubble.Run(t, 9, serving(func(s *server) {
 			s.join(s.d.Word())

@@ -744,6 +744,33 @@ func TestManySenders(t *testing.T) {
 	})
 }
 
+// A count that others raise meanwhile: Send, and a Write that fails (sync, Mutex).
+func TestCountAtOnce(t *testing.T) {
+	bubble.Run(t, 14, func(b *bubble.B) {
+		c := newClient(b)
+		refused := statsd.Metric{}
+		var both sync.WaitGroup
+		both.Go(func() { c.client.Send(refused) })
+		both.Go(func() { c.client.Dropped() })
+		both.Wait()
+		c.log("Send and Dropped at once, with a metric that Append refuses")
+		c.mustHaveDropped(1)
+		c.fail(syscall.ENOBUFS)
+		c.hold()
+		c.send(c.hit())
+		c.Pass(100 * time.Millisecond)
+		both.Go(func() { c.client.Send(refused) })
+		both.Go(func() {
+			<-time.After(time.Millisecond) // by the clock, then, and by nothing that the other does
+			c.link.let(true)
+		})
+		both.Wait()
+		c.log("Send with that metric, and Write comes back")
+		c.Pass(time.Second)
+		c.mustHaveDropped(3)
+	})
+}
+
 // Send while Close waits for a Write (DataDog/datadog-go#134).
 func TestSendWhileClosing(t *testing.T) {
 	bubble.Run(t, 14, func(b *bubble.B) {

@@ -131,7 +131,7 @@ func later(a, b *syncv1.Stamp) bool {
 type peer struct {
 	pending map[string]bool // keys to send
 	heard   bool            // its Have has come; before it, nothing is pending
-	synced  bool            // its Synced has come
+	synced  bool            // its Synced has come; who listens to it alone asks for that
 	closing bool            // it is told no more behind Synced than what is pending
 	wake    chan struct{}   // holds a value when one of these has changed
 }
@@ -265,8 +265,6 @@ func (r *Replica) hear(p *peer, m message) error {
 	case p.synced:
 		return invalid("Synced came twice")
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	p.synced = true
 	return nil
 }

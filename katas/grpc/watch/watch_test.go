@@ -988,6 +988,7 @@ func TestStop(t *testing.T) {
 				for range changes {
 					w.quietly(pod("shop", "web-0", "n1"))
 				}
+				w.Wait() // for Send
 				w.at("Stop()", w.s.Stop)
 				w.put("shop", "web-1", "n1")
 				w.del("shop", "web-1", true)

@@ -34,9 +34,8 @@ func TestHeap(t *testing.T) {
 	var pool sync.Pool
 	before := bubble.Heap()
 	held := make([]byte, size)
-	pool.Put(make([]byte, size))
-	type file struct{ data [size]byte }
-	runtime.SetFinalizer(new(file), func(*file) {})
+	pool.Put(new([size]byte))
+	runtime.SetFinalizer(new([size]byte), func(*[size]byte) {})
 	if more := bubble.Heap() - before; more < size/2 || more > size+size/2 {
 		t.Errorf("4 MiB are held, 4 are in a pool, and 4 had a finalizer: Heap has %d KiB more, want 4096", more>>10)
 	}

@@ -17,7 +17,8 @@
 // Lines that begin with a space or "-" are the old text, those that begin with a
 // space or "+" the new one. The old text must occur exactly once in the
 // reference; it need not be whole lines. Where it takes the race detector to see
-// the mistake for sure, "race: yes" stands below the rule: in a test of that rule.
+// the mistake for sure, "race: yes" stands below the rule. The race must be met in
+// a test of that rule.
 //
 // A right solution is a folder, testdata/right/dns/name/HABIT, whose sources, of
 // Go and what it embeds, stand in for all those of the reference.

@@ -131,7 +131,7 @@ func later(a, b *syncv1.Stamp) bool {
 type peer struct {
 	pending map[string]bool // keys to send
 	heard   bool            // its Have has come; before it, nothing is pending
-	synced  bool            // its Synced has come; who listens to it alone asks for that
+	synced  bool            // its Synced has come; only the goroutine that listens uses it
 	closing bool            // it is told no more behind Synced than what is pending
 	wake    chan struct{}   // holds a value when one of these has changed
 }
